@@ -1,0 +1,60 @@
+# A thin front: what is built, and how, is in meson.build and scripts/.
+PREFIX ?= /usr/local
+DESTDIR ?=
+TOOL = build/plain/diskcache
+
+export DESTDIR PREFIX
+
+all: ready-to-build
+	@scripts/build.sh plain
+
+# The library and the tool at work on real files; needs nothing but git, make, gcc and python3.
+demo: all
+	@examples/demo.sh $(TOOL)
+
+# Everything that has to be true of a commit. Ends with "N passed, N failed".
+check: ready-to-check
+	@scripts/check.sh
+
+# Against Python's diskcache 5.6.3, in the same run.
+bench: ready-to-check
+	@scripts/build.sh plain
+	@bench/run.sh $(TOOL)
+
+install: all
+	@scripts/install.sh
+
+# The long form of what `check` does for half a minute: processes killed at random moments.
+torture: ready-to-check
+	@scripts/build.sh plain
+	@tests/torture/run.sh long
+
+sanitize: ready-to-check
+	@scripts/test.sh asan
+
+tsan: ready-to-check
+	@scripts/test.sh tsan
+
+valgrind: ready-to-check
+	@scripts/test.sh valgrind
+
+coverage: ready-to-check
+	@scripts/test.sh coverage
+
+tidy: ready-to-check
+	@tests/check_tidy.sh
+
+format: ready-to-check
+	@scripts/sources.sh all | xargs clang-format -i
+
+clean:
+	rm -rf build
+
+ready-to-build:
+	@scripts/bootstrap.sh build
+
+ready-to-check:
+	@scripts/bootstrap.sh check
+
+.PHONY: all demo check bench install torture sanitize tsan valgrind coverage tidy format clean \
+	ready-to-build ready-to-check

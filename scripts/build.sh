@@ -1,0 +1,49 @@
+#!/bin/sh
+# build.sh KIND: bring build/KIND up to date.
+#   plain     what is installed; optimized, with debug information
+#   asan      clang, AddressSanitizer and UndefinedBehaviorSanitizer
+#   tsan      clang, ThreadSanitizer
+#   coverage  gcc, counting which lines have run
+# build.sh plain honours PREFIX. Warnings are errors in all of them.
+set -eu
+cd "$(dirname "$0")/.."
+
+kind=$1
+dir=build/$kind
+case $kind in
+plain) set -- --prefix="${PREFIX:-/usr/local}" ;;
+asan)
+    export CC=clang
+    set -- -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
+    ;;
+tsan)
+    export CC=clang
+    set -- -Db_sanitize=thread -Db_lundef=false -Doptimization=1
+    ;;
+coverage) set -- -Db_coverage=true -Doptimization=0 ;;
+*)
+    echo "build.sh: no such kind of build: $kind" >&2
+    exit 2
+    ;;
+esac
+
+log=build/$kind.log
+stamp=build/$kind.stamp
+mkdir -p build
+
+# A directory that was made otherwise, or by another Meson, is made anew.
+wanted="$(command -v meson) ${CC:-cc} $*"
+if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+    rm -rf "$dir"
+    if ! meson setup "$dir" "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        exit 1
+    fi
+    echo "$wanted" >"$stamp"
+fi
+
+if ! ninja -C "$dir" >"$log" 2>&1; then
+    grep -vE '^\[[0-9]+/[0-9]+\] |^ninja: (Entering|build stopped)' "$log" >&2 || true
+    echo "build.sh: $dir does not build" >&2
+    exit 1
+fi

@@ -1,0 +1,11 @@
+#!/bin/sh
+# sources.sh all|checked: the C files, one a line. `checked` are those that ship: clang-tidy and the
+# limits of length are for them.
+set -eu
+cd "$(dirname "$0")/.."
+
+case $1 in
+all) find include src cli tests bench examples -name '*.[ch]' | LC_ALL=C sort ;;
+checked) find src cli -name '*.[ch]' | LC_ALL=C sort ;;
+*) exit 2 ;;
+esac
