@@ -30,6 +30,8 @@ esac
 log=build/$kind.log
 stamp=build/$kind.stamp
 mkdir -p build
+exec 9>"build/$kind.lock"
+flock 9 # one build at a time in a directory
 
 # A directory that was made otherwise, or by another Meson, is made anew.
 wanted="$(command -v meson) ${CC:-cc} $*"

@@ -1,0 +1,23 @@
+#!/bin/bash
+# check_exports.sh LIBRARY: what the shared library exports is what the public header promises, no
+# more and no less.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+library=${1:-build/plain/libdiskcache.so}
+
+# A declaration may run over several lines, so the header is taken as one.
+promised=$(tr '\n' ' ' <include/diskcache.h | grep -oE 'DCACHE_API [^;(]*\(' |
+    grep -oE 'dcache_[a-z0-9_]+\($' | tr -d '(' | sort)
+exported=$(nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort)
+
+if [ "$promised" != "$exported" ]; then
+    echo 'check_exports: < only in the header, > only in the library' >&2
+    diff <(echo "$promised") <(echo "$exported") >&2 || true
+    exit 1
+fi
+soname=$(readelf -d "$library" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
+if [ "$soname" != libdiskcache.so.6 ]; then
+    echo "check_exports: the SONAME is $soname" >&2
+    exit 1
+fi
+echo "$(wc -l <<<"$exported") functions, SONAME $soname"
