@@ -1,6 +1,6 @@
 #!/bin/bash
 # check_exports.sh LIBRARY: what the shared library exports is what the public header promises, no
-# more and no less.
+# more and no less, and the manual page knows of each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 library=${1:-build/plain/libdiskcache.so}
@@ -15,6 +15,12 @@ if [ "$promised" != "$exported" ]; then
     diff <(echo "$promised") <(echo "$exported") >&2 || true
     exit 1
 fi
+for name in $promised; do
+    if ! grep -q "\*$name\*()" docs/diskcache.3.scd; then
+        echo "check_exports: $name() is not in docs/diskcache.3.scd" >&2
+        exit 1
+    fi
+done
 soname=$(readelf -d "$library" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
 if [ "$soname" != libdiskcache.so.6 ]; then
     echo "check_exports: the SONAME is $soname" >&2

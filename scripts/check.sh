@@ -1,0 +1,100 @@
+#!/bin/bash
+# check.sh: all that has to be true of a commit. Each part writes a log to build/check/; of a part
+# that fails the end of it is shown. The last line is "N passed, N failed".
+#
+# The builds come first, then parts side by side, and last, alone, those that measure time or keep
+# the machine busy themselves.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+logs=build/check
+jobs=$(nproc)
+
+builds='plain asan coverage'
+together='unit unit-asan coverage cli tidy layers exports length format shell install hello'
+alone='counts interop stress torture'
+
+# The parts. A part passes when its command does.
+run_part() {
+    case $1 in
+    build-*) scripts/build.sh "${1#build-}" ;;
+    unit) scripts/test.sh plain --num-processes 1 ;;
+    unit-asan) scripts/test.sh asan --num-processes 1 ;;
+    coverage) scripts/test.sh coverage --num-processes 1 ;;
+    cli) tests/cli/run.sh "$PWD/build/plain/diskcache" ;;
+    interop) tests/interop/run.sh ;;
+    stress) tests/stress/run.sh ;;
+    counts) tests/counts/run.sh ;;
+    torture) tests/torture/run.sh short ;;
+    tidy) tests/check_tidy.sh 1 ;;
+    hello) tests/check_hello.sh ;;
+    *) "tests/check_$1.sh" ;;
+    esac
+}
+
+# What a part counts itself, as "PASSED FAILED"; a part that does not count is one test. Unit tests
+# are counted by cmocka, scripts say "N passed, N failed".
+counted() {
+    local part=$1 status=$2 passed failed
+    if [ "$part" = coverage ]; then # its tests were counted elsewhere; this one is the percentage
+        echo "$((status == 0)) $((status != 0))"
+        return
+    fi
+    passed=$(sed -nE 's/^\[  PASSED  \] ([0-9]+) test.*/\1/p; s/^([0-9]+) passed, [0-9]+ failed.*/\1/p' \
+        "$logs/$part.log" | awk '{ n += $1 } END { print n + 0 }')
+    failed=$(sed -nE 's/^\[  FAILED  \] ([0-9]+) test.*/\1/p; s/^[0-9]+ passed, ([0-9]+) failed.*/\1/p' \
+        "$logs/$part.log" | awk '{ n += $1 } END { print n + 0 }')
+    if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
+        failed=1
+    elif [ "$status" = 0 ] && [ "$passed" = 0 ]; then
+        passed=1
+    fi
+    echo "$passed $failed"
+}
+
+# One part, in a process of its own, so that xargs can run several.
+if [ "${1:-}" = part ]; then
+    part=$2
+    begin=$(date +%s)
+    status=0
+    run_part "$part" >"$logs/$part.log" 2>&1 </dev/null || status=$?
+    case $part in
+    unit) cat build/plain/meson-logs/testlog.txt >>"$logs/$part.log" ;;
+    unit-asan) cat build/asan/meson-logs/testlog.txt >>"$logs/$part.log" ;;
+    esac
+    read -r passed failed <<<"$(counted "$part" "$status")"
+    echo "$passed $failed" >"$logs/$part.counted"
+    word=ok
+    [ "$status" = 0 ] || word=FAILED
+    note=$(grep -E '^lines: ' "$logs/$part.log" | tail -n 1 || true)
+    printf '%-15s %-7s %5s tests %4s s  %s\n' "$part" "$word" $((passed + failed)) \
+        $(($(date +%s) - begin)) "$note"
+    if [ "$status" != 0 ]; then
+        echo "--- the end of $logs/$part.log ---"
+        tail -n 60 "$logs/$part.log"
+        echo '---'
+    fi
+    exit 0
+fi
+
+rm -rf "$logs"
+mkdir -p "$logs"
+scripts/oracle.sh >/dev/null
+
+for kind in $builds; do
+    "$0" part "build-$kind"
+done
+if ! grep -qE ' [1-9]' "$logs"/build-*.counted; then
+    # shellcheck disable=SC2086 # lists of words
+    printf '%s\n' $together | xargs -P "$jobs" -n 1 "$0" part
+    for part in $alone; do
+        "$0" part "$part"
+    done
+fi
+
+cat "$logs"/*.counted | awk '
+    { passed += $1; failed += $2 }
+    END {
+        printf "%d passed, %d failed\n", passed, failed
+        exit (failed > 0 || passed == 0)
+    }'

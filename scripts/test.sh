@@ -1,0 +1,60 @@
+#!/bin/bash
+# test.sh KIND: build and run the unit tests, and what else makes sense, in that kind of build:
+#   plain, asan, tsan, coverage   as in build.sh; coverage prints a table
+#   valgrind                      the plain build under memcheck
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kind=$1
+shift
+
+# The sanitizers want the address space laid out in a way that some kernels do not; asked nicely
+# they leave it alone.
+calm=()
+if setarch -R true 2>/dev/null; then
+    calm=(setarch -R)
+fi
+export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+unit() {
+    local dir=$1
+    shift
+    "${calm[@]}" meson test -C "$dir" --no-rebuild --suite unit --print-errorlogs "$@"
+}
+
+case $kind in
+plain)
+    scripts/build.sh plain
+    unit build/plain "$@"
+    ;;
+asan | tsan)
+    scripts/build.sh "$kind"
+    unit "build/$kind" --timeout-multiplier 5 "$@"
+    if [ -x tests/stress/run.sh ] && [ "$kind" = tsan ]; then
+        BUILD=build/$kind "${calm[@]}" tests/stress/run.sh
+    fi
+    if [ -x tests/cli/run.sh ] && [ "$kind" = asan ]; then
+        "${calm[@]}" tests/cli/run.sh "build/$kind/diskcache"
+    fi
+    ;;
+valgrind)
+    scripts/build.sh plain
+    unit build/plain --timeout-multiplier 20 "$@" --wrap \
+        'valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9'
+    ;;
+coverage)
+    scripts/build.sh coverage
+    find build/coverage -name '*.gcda' -delete
+    unit build/coverage --timeout-multiplier 3 "$@"
+    if [ -x tests/cli/run.sh ]; then
+        tests/cli/run.sh "$PWD/build/coverage/diskcache"
+    fi
+    gcovr --root . --filter src/ --exclude-unreachable-branches --print-summary \
+        --fail-under-line 90 build/coverage
+    ;;
+*)
+    echo "test.sh: no such kind: $kind" >&2
+    exit 2
+    ;;
+esac
