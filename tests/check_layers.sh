@@ -10,6 +10,7 @@ cache queue iterate bulk open maintain backup
 evict check
 txn
 store
+schema
 settings
 row
 db
