@@ -27,7 +27,7 @@ install: all
 # The long form of what `check` does for half a minute: processes killed at random moments.
 torture: ready-to-check
 	@scripts/build.sh plain
-	@tests/torture/run.sh long
+	@build/plain/tests/torture --kills 300
 
 sanitize: ready-to-check
 	@scripts/test.sh asan

@@ -8,11 +8,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 logs=build/check
+programs=$PWD/build/plain/tests
 jobs=$(nproc)
 
 builds='plain asan coverage'
 together='unit unit-asan coverage cli tidy layers exports length format shell install hello'
-alone='counts interop stress torture'
+alone='counts interop stress-processes stress-threads torture'
 
 # The parts. A part passes when its command does.
 run_part() {
@@ -22,10 +23,12 @@ run_part() {
     unit-asan) scripts/test.sh asan --num-processes 1 ;;
     coverage) scripts/test.sh coverage --num-processes 1 ;;
     cli) tests/cli/run.sh "$PWD/build/plain/diskcache" ;;
-    interop) tests/interop/run.sh ;;
-    stress) tests/stress/run.sh ;;
-    counts) tests/counts/run.sh ;;
-    torture) tests/torture/run.sh short ;;
+    interop) "$(scripts/oracle.sh)" tests/interop/interop.py "$programs/driver" \
+        --shim "$programs/dqs_off.so" ;;
+    counts) python3 tests/counts/counts.py "$programs/counts" ;;
+    stress-processes) "$programs/stress" --processes 8 --seconds 5 ;;
+    stress-threads) "$programs/stress" --threads 16 --seconds 5 ;;
+    torture) "$programs/torture" --kills 30 ;;
     tidy) tests/check_tidy.sh 1 ;;
     hello) tests/check_hello.sh ;;
     *) "tests/check_$1.sh" ;;

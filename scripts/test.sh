@@ -31,11 +31,12 @@ plain)
 asan | tsan)
     scripts/build.sh "$kind"
     unit "build/$kind" --timeout-multiplier 5 "$@"
-    if [ -x tests/stress/run.sh ] && [ "$kind" = tsan ]; then
-        BUILD=build/$kind "${calm[@]}" tests/stress/run.sh
-    fi
-    if [ -x tests/cli/run.sh ] && [ "$kind" = asan ]; then
-        "${calm[@]}" tests/cli/run.sh "build/$kind/diskcache"
+    if [ "$kind" = asan ]; then
+        "${calm[@]}" tests/cli/run.sh "$PWD/build/asan/diskcache"
+    else
+        for policy in least-recently-stored least-recently-used least-frequently-used none; do
+            "${calm[@]}" build/tsan/tests/stress --threads 16 --seconds 10 --policy $policy
+        done
     fi
     ;;
 valgrind)
@@ -47,9 +48,7 @@ coverage)
     scripts/build.sh coverage
     find build/coverage -name '*.gcda' -delete
     unit build/coverage --timeout-multiplier 3 "$@"
-    if [ -x tests/cli/run.sh ]; then
-        tests/cli/run.sh "$PWD/build/coverage/diskcache"
-    fi
+    tests/cli/run.sh "$PWD/build/coverage/diskcache"
     gcovr --root . --filter src/ --exclude-unreachable-branches --print-summary \
         --fail-under-line 90 build/coverage
     ;;
