@@ -1,0 +1,200 @@
+"""One measurement of diskcache 5.6.3, for bench.py: what bench.c does, in Python.
+
+    worker.py MODE DIRECTORY SEED OPERATIONS OUTPUT [START SECONDS]
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+import sys
+import time
+from array import array
+from time import perf_counter_ns as now
+
+# As enum row in bench.c.
+ROWS = (
+    'get', 'get-miss', 'set', 'delete', 'insert', 'set-5000', 'get-5000', 'iterate', 'set-many',
+    'incr', 'push-pull', 'open', 'get-policy',
+)  # fmt: skip
+(GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE, OPEN,
+ GET_POLICY) = range(len(ROWS))  # fmt: skip
+PUBLISHED_KEYS, MANY_KEYS, BATCH, WARM_UP, CYCLE = 100, 5000, 1000, 1000, 20000
+MASK = 2**64 - 1
+
+samples = array('Q')
+
+
+def record(row, ns):
+    samples.append(row << 56 | ns)
+
+
+class Rng:
+    """splitmix64, as in tests/torture/support.h."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def below(self, limit):
+        self.state = z = (self.state + 0x9E3779B97F4A7C15) & MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+        return ((z ^ (z >> 31)) >> 32) * limit >> 32
+
+
+def make_steps(rng, count):
+    steps = []
+    for n in range(count):
+        choice, key, times = rng.below(1000), rng.below(PUBLISHED_KEYS), 1 + rng.below(99)
+        row = GET if choice < 900 else SET if choice < 990 else DELETE
+        steps.append((row, b'%d' % key, b'%d' % n * times))
+    return steps
+
+
+def one_step(cache, step, recorded):
+    row, key, value = step
+    if row == GET:
+        start = now()
+        found = cache.get(key)
+        ns = now() - start
+        if found is None:
+            row = GET_MISS
+    elif row == SET:
+        start = now()
+        cache.set(key, value)
+        ns = now() - start
+    else:
+        start = now()
+        cache.delete(key)
+        ns = now() - start
+    if recorded:
+        record(row, ns)
+
+
+def mode_published(make, rng, operations, start, seconds):
+    steps = make_steps(rng, CYCLE if start else operations + WARM_UP)
+    cache = make()
+    if not start:
+        for n, step in enumerate(steps):
+            one_step(cache, step, n >= WARM_UP)
+    else:
+        for step in steps[:100]:
+            one_step(cache, step, False)
+        end, n = start + int(seconds * 1e9), 0
+        while time.monotonic_ns() < start:
+            time.sleep(0.0002)
+        while time.monotonic_ns() < end:
+            one_step(cache, steps[n % CYCLE], True)
+            n += 1
+    cache.close()
+
+
+def mode_5000(make, rng, operations):
+    cache, value = make(), b'x' * 100
+    for n in range(MANY_KEYS):
+        key = 'key-%d' % n
+        start = now()
+        cache.set(key, value)
+        record(INSERT, now() - start)
+    for n in range(operations):
+        key, value = 'key-%d' % rng.below(MANY_KEYS), b'%c' % (97 + n % 26) * 100
+        start = now()
+        cache.set(key, value)
+        record(SET_5000, now() - start)
+    for n in range(operations * 2):
+        key = 'key-%d' % rng.below(MANY_KEYS)
+        start = now()
+        cache.get(key)
+        record(GET_5000, now() - start)
+    for n in range(5):
+        start = now()
+        count = sum(1 for _ in cache)
+        record(ITERATE, (now() - start) // count)
+    cache.close()
+
+
+def mode_many(make, rng, operations):
+    cache, value = make(), b'x' * 100
+    for n in range(operations):
+        keys = ['key-%d' % (n % 5 * BATCH + i) for i in range(BATCH)]
+        start = now()
+        with cache.transact():
+            for key in keys:
+                cache.set(key, value)
+        record(SET_MANY, (now() - start) // BATCH)
+    cache.close()
+
+
+def mode_incr(make, rng, operations):
+    cache = make()
+    for _ in range(operations):
+        start = now()
+        cache.incr('counter')
+        record(INCR, now() - start)
+    cache.close()
+
+
+def mode_queue(make, rng, operations):
+    cache, value = make(), bytes(100)
+    for _ in range(20):
+        cache.push(value)
+    for _ in range(operations):
+        start = now()
+        cache.push(value)
+        cache.pull()
+        record(QUEUE, now() - start)
+    cache.close()
+
+
+def fill_hundred(cache):
+    for n in range(PUBLISHED_KEYS):
+        cache.set('key-%d' % n, bytes(100))
+
+
+def mode_open(make, rng, operations):
+    cache = make()
+    fill_hundred(cache)
+    cache.close()
+    for _ in range(operations):
+        start = now()
+        cache = make()
+        record(OPEN, now() - start)
+        cache.close()
+
+
+def mode_policy(make, rng, operations, **settings):
+    cache = make(**settings)
+    fill_hundred(cache)
+    for _ in range(operations):
+        key = 'key-%d' % rng.below(PUBLISHED_KEYS)
+        start = now()
+        cache.get(key)
+        record(GET_POLICY, now() - start)
+    cache.close()
+
+
+def main():
+    from diskcache import Cache
+
+    mode, directory, seed, operations, output = sys.argv[1:6]
+    rng, operations = Rng(int(seed)), int(operations)
+
+    def make(**settings):
+        return Cache(directory, **settings)
+
+    if mode == 'published':
+        start, seconds = (sys.argv[6:8] + ['0', '0'])[:2]
+        mode_published(make, rng, operations, int(start), float(seconds))
+    elif mode in ('lru', 'lfu'):
+        name = 'recently' if mode == 'lru' else 'frequently'
+        mode_policy(make, rng, operations, eviction_policy='least-%s-used' % name)
+    elif mode == 'statistics':
+        mode_policy(make, rng, operations, statistics=True)
+    else:
+        modes = {'5000': mode_5000, 'many': mode_many, 'incr': mode_incr, 'queue': mode_queue,
+                 'open': mode_open}  # fmt: skip
+        modes[mode](make, rng, operations)
+    with open(output, 'wb') as writer:
+        samples.tofile(writer)
+
+
+if __name__ == '__main__':
+    main()

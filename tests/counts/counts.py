@@ -1,0 +1,164 @@
+"""Counts that do not wobble: system calls of one operation, and that opening writes nothing.
+
+    counts.py COUNTS_PROGRAM
+
+COUNTS_PROGRAM is made of counts.c. Needs strace; exits with 77 (skipped) where there is none or it
+may not trace. The last line is `N passed, N failed`.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+import collections
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TIMES = 200
+LIMITS = {'get': 4, 'miss': 4, 'contains': 4, 'set': 24, 'incr': 24, 'delete': 24}
+CALL = re.compile(r'^(?:\[pid\s+\d+\] |\d+ +)?(\w+)\((.*)$')
+WRITES = ('write', 'pwrite64', 'pwritev', 'pwritev2', 'writev', 'ftruncate', 'truncate',
+          'fallocate', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat')  # fmt: skip
+passed = failed = 0
+
+
+def check(holds, what):
+    global passed, failed
+    passed += bool(holds)
+    failed += not holds
+    print('%-6s %s' % ('ok' if holds else 'FAILED', what), flush=True)
+
+
+def strace(folder, *command):
+    """The calls of a program in order, with descriptors as paths: (name, arguments) each."""
+    log = os.path.join(folder, 'strace.log')
+    done = subprocess.run(
+        ['strace', '-f', '-y', '-s', '16', '-o', log, *command], stderr=subprocess.PIPE, text=True
+    )
+    if done.returncode != 0:
+        raise RuntimeError('%s: %s' % (' '.join(command[1:]), done.stderr[-600:]))
+    with open(log, errors='replace') as lines:
+        return [match.groups() for match in map(CALL.match, lines) if match]
+
+
+def between_marks(calls):
+    marks = [number for number, (name, _) in enumerate(calls) if name == 'getppid']
+    if len(marks) != 2:
+        raise RuntimeError('%d marks in the trace' % len(marks))
+    return calls[marks[0] + 1 : marks[1]]
+
+
+def per_operation(program, folder):
+    for operation, limit in LIMITS.items():
+        cache = os.path.join(folder, 'per-' + operation)
+        times = 100 if operation == 'delete' else TIMES
+        calls = between_marks(strace(folder, program, cache, operation, str(times)))
+        names = collections.Counter(name for name, _ in calls)
+        detail = ', '.join('%s %.2f' % (n, c / times) for n, c in names.most_common(8))
+        mean = len(calls) / times
+        check(mean <= limit, '%-8s %5.2f system calls (limit %d): %s' % (
+            operation, mean, limit, detail or 'none'))  # fmt: skip
+
+
+def state(cache):
+    """Contents and times of what the cache consists of; -shm is no data."""
+    result = {}
+    for name in sorted(os.listdir(cache)):
+        path = os.path.join(cache, name)
+        if os.path.isfile(path) and not name.endswith(('-shm', '-shared')):
+            with open(path, 'rb') as reader:
+                digest = hashlib.sha256(reader.read()).hexdigest()
+            result[name] = digest, os.stat(path).st_mtime_ns
+    return result
+
+
+def written(calls):
+    """Calls that change cache.db or its log."""
+    result = []
+    for name, arguments in calls:
+        first = arguments.split(',')[0] if not name.startswith(('rename', 'unlink')) else arguments
+        if name in WRITES and re.search(r'cache\.db(-wal|-journal)?[>"]', first):
+            result.append((name, arguments[:90]))
+    return result
+
+
+def write_locks(calls):
+    """Attempts to become SQLite's writer: byte 120 of the WAL index, exclusively."""
+    pattern = re.compile(r'cache\.db-shm.*F_WRLCK.*l_start=120\b')
+    return [a[:120] for name, a in calls if name == 'fcntl' and pattern.search(a)]
+
+
+def begin_immediate(calls):
+    """The same for a rollback journal: the reserved byte of the database."""
+    pattern = re.compile(r'cache\.db>.*F_WRLCK.*l_start=107374182[45]')
+    return [a[:120] for name, a in calls if name == 'fcntl' and pattern.search(a)]
+
+
+def opening(program, folder):
+    for operation in ('open', 'read-all'):
+        cache = os.path.join(folder, 'opened-' + operation)
+        subprocess.run([program, cache, 'fill'], check=True)
+        before = state(cache)
+        calls = between_marks(strace(folder, program, cache, operation, '3'))
+        check(state(cache) == before, operation + ': cache.db has the same bytes and time')
+        found = [c for c in written(calls) if not c[0].startswith('unlink')]
+        check(not found, operation + ': no write to cache.db or its log %s' % found[:3])
+        found = begin_immediate(calls)
+        check(not found, operation + ': no lock for writing %s' % found[:2])
+        print('       %s: %d system calls, for opening and closing, the only process' % (
+            operation, len(calls) // 3))  # fmt: skip
+
+
+def opening_beside_another(program, folder):
+    """Somebody else has it open: no recovery of the log, no checkpoint at the end."""
+    cache = os.path.join(folder, 'beside')
+    subprocess.run([program, cache, 'fill'], check=True)
+    holder = subprocess.Popen(
+        [program, cache, 'hold'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        if holder.stdout.readline() != 'held\n':
+            raise RuntimeError('the holder did not come up')
+        for operation in ('open', 'read-all'):
+            before = state(cache)
+            calls = between_marks(strace(folder, program, cache, operation, '3'))
+            check(state(cache) == before, operation + ' beside another: the same bytes and times')
+            found = written(calls) + write_locks(calls) + begin_immediate(calls)
+            check(not found, operation + ' beside another: 0 write transactions %s' % found[:3])
+            print('       %s: %d system calls, for opening and closing' % (
+                operation, len(calls) // 3))  # fmt: skip
+    finally:
+        holder.stdin.close()
+        holder.wait()
+        holder.stdout.close()
+
+
+def can_trace():
+    if shutil.which('strace') is None:
+        return False
+    probe = subprocess.run(['strace', '-o', os.devnull, 'true'], stderr=subprocess.DEVNULL)
+    return probe.returncode == 0
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    if not can_trace():
+        print('skipped: strace is missing or may not trace')
+        return 77
+    program = os.path.abspath(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix='counts-') as folder:
+        for part in (per_operation, opening, opening_beside_another):
+            try:
+                part(program, folder)
+            except (RuntimeError, subprocess.CalledProcessError) as error:
+                check(False, '%s: %s' % (part.__name__, error))
+    print('%d passed, %d failed' % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
