@@ -181,7 +181,8 @@ static void walk(void)
 
 static void mode_5000(void)
 {
-    char text[32], data[100] = { 0 };
+    static char data[100];
+    char text[32];
     struct dcache_value key, value = dcache_bytes(data, sizeof data);
     int found;
 
