@@ -1,7 +1,7 @@
 #!/bin/sh
 # bootstrap.sh build|check: see to it that the tools are there that building or checking needs.
 # What is missing is named, with its use, and installed as Debian packages. When nothing is
-# missing this takes milliseconds and uses no network.
+# missing this takes a moment and uses no network.
 set -eu
 
 missing=''

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 mkdir -p build/tidy
-rules=$(cat .clang-tidy tests/check_tidy.sh tests/tidy.h include/*.h src/*.h cli/*.h | sha256sum)
+rules=$(cat .clang-tidy tests/check_tidy.sh include/*.h src/*.h cli/*.h | sha256sum)
 export rules="${rules%% *}"
 
 # shellcheck disable=SC2016 # for the inner shell to expand
@@ -13,11 +13,7 @@ scripts/sources.sh checked | grep '\.c$' | xargs -P "${1:-2}" -I '{}' sh -c '
     sum=$( (echo "$rules" && cat "$1") | sha256sum)
     clean=build/tidy/${sum%% *}
     [ ! -f "$clean" ] || exit 0
-    case $1 in
-    src/os.c | cli/*) first="" ;;
-    *) first="-include tests/tidy.h" ;;
-    esac
-    if clang-tidy --quiet "$1" -- -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc $first \
+    if clang-tidy --quiet "$1" -- -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc \
         >"$clean.$$" 2>&1; then
         mv "$clean.$$" "$clean"
     else

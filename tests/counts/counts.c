@@ -112,10 +112,9 @@ static const struct {
     void (*call)(int number);
     int needs_open, warm_up;
 } table[] = {
-    { "get", op_get, 1, 300 },           { "miss", op_miss, 1, 300 },
-    { "contains", op_contains, 1, 300 }, { "set", op_set, 1, 300 },
-    { "incr", op_incr, 1, 300 },         { "delete", op_delete, 1, 0 },
-    { "open", op_open, 0, 0 },           { "read-all", op_read_all, 0, 0 },
+    {"get", op_get, 1, 300}, {"miss", op_miss, 1, 300},       {"contains", op_contains, 1, 300},
+    {"set", op_set, 1, 300}, {"incr", op_incr, 1, 300},       {"delete", op_delete, 1, 0},
+    {"open", op_open, 0, 0}, {"read-all", op_read_all, 0, 0},
 };
 
 static void mark(void)

@@ -11,8 +11,8 @@
 #include <inttypes.h>
 #include <sys/mman.h>
 
-static dcache *cache;         /* the handle that requests work on: innermost transaction */
-static dcache *handles[16];   /* the cache and the transactions around it */
+static dcache *cache;       /* the handle that requests work on: innermost transaction */
+static dcache *handles[16]; /* the cache and the transactions around it */
 static size_t depth;
 
 /* ---- values in and out -------------------------------------------------------------------- */
@@ -435,7 +435,7 @@ static void do_set_many(void)
 
 static void do_check(void)
 {
-    struct dcache_report report = { 0 };
+    struct dcache_report report = {0};
     int rc = dcache_check(cache, number() != 0, &report);
 
     if (rc < 0) {
@@ -535,8 +535,8 @@ static void do_stats(void)
     if (rc < 0)
         fail(rc);
     else
-        printf("ok %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
-               " %" PRId64 " %" PRId64 "\n",
+        printf("ok %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
+               " %" PRId64 "\n",
                s.hits, s.misses, s.evictions, s.count, s.expired, s.file_bytes, s.db_bytes,
                s.wal_bytes);
 }
@@ -655,7 +655,7 @@ static void worker_step(struct worker *w)
 /* work SECONDS ID -> incremented pushed operations error(hex) pulled... (pulled ones first) */
 static void do_work(void)
 {
-    struct worker w = { 0 };
+    struct worker w = {0};
     int64_t end = now_ns() + (int64_t)(number() * 1e9);
 
     w.id = (int)number();
@@ -712,14 +712,38 @@ static void do_delete(void)
     answer(dcache_delete(cache, &key));
 }
 
-static void do_set(void) { store(dcache_set); }
-static void do_add(void) { store(dcache_add); }
-static void do_get(void) { look(dcache_get); }
-static void do_pop(void) { look(dcache_pop); }
-static void do_pull(void) { take(dcache_pull); }
-static void do_peek(void) { take(dcache_peek); }
-static void do_commit(void) { do_end(1); }
-static void do_rollback(void) { do_end(0); }
+static void do_set(void)
+{
+    store(dcache_set);
+}
+static void do_add(void)
+{
+    store(dcache_add);
+}
+static void do_get(void)
+{
+    look(dcache_get);
+}
+static void do_pop(void)
+{
+    look(dcache_pop);
+}
+static void do_pull(void)
+{
+    take(dcache_pull);
+}
+static void do_peek(void)
+{
+    take(dcache_peek);
+}
+static void do_commit(void)
+{
+    do_end(1);
+}
+static void do_rollback(void)
+{
+    do_end(0);
+}
 
 static void do_close(void)
 {
@@ -732,15 +756,15 @@ static const struct {
     const char *verb;
     void (*call)(void);
 } table[] = {
-    { "open", do_open },         { "close", do_close },       { "set", do_set },
-    { "add", do_add },           { "get", do_get },           { "pop", do_pop },
-    { "contains", do_contains }, { "delete", do_delete },     { "touch", do_touch },
-    { "incr", do_incr },         { "push", do_push },         { "pull", do_pull },
-    { "peek", do_peek },         { "peekitem", do_peekitem }, { "iter", do_iter },
-    { "set_many", do_set_many }, { "check", do_check },       { "setting", do_setting },
-    { "settings", do_settings }, { "hash", do_hash },         { "begin", do_begin },
-    { "commit", do_commit },     { "rollback", do_rollback }, { "stats", do_stats },
-    { "work", do_work },
+    {"open", do_open},         {"close", do_close},       {"set", do_set},
+    {"add", do_add},           {"get", do_get},           {"pop", do_pop},
+    {"contains", do_contains}, {"delete", do_delete},     {"touch", do_touch},
+    {"incr", do_incr},         {"push", do_push},         {"pull", do_pull},
+    {"peek", do_peek},         {"peekitem", do_peekitem}, {"iter", do_iter},
+    {"set_many", do_set_many}, {"check", do_check},       {"setting", do_setting},
+    {"settings", do_settings}, {"hash", do_hash},         {"begin", do_begin},
+    {"commit", do_commit},     {"rollback", do_rollback}, {"stats", do_stats},
+    {"work", do_work},
 };
 
 static void run(char *line)

@@ -92,8 +92,14 @@ static void store(struct worker *w, int add)
         stress_expect(w, dcache_set(w->cache, random_key(w, &n), &value, &options), "set");
 }
 
-static void op_set(struct worker *w) { store(w, 0); }
-static void op_add(struct worker *w) { store(w, 1); }
+static void op_set(struct worker *w)
+{
+    store(w, 0);
+}
+static void op_add(struct worker *w)
+{
+    store(w, 1);
+}
 
 static void found(struct worker *w, int rc, struct dcache_entry *e, const char *what)
 {
@@ -386,19 +392,19 @@ static const struct {
     void (*call)(struct worker *);
     unsigned weight; /* of 10000 */
 } table[] = {
-    { "set", op_set, 1500 },         { "add", op_add, 500 },
-    { "get", op_get, 2500 },         { "get_fd", op_get_fd, 300 },
-    { "pop", op_pop, 300 },          { "contains", op_contains, 500 },
-    { "delete", op_delete, 400 },    { "touch", op_touch, 400 },
-    { "incr", op_incr, 800 },        { "get_many", op_get_many, 200 },
-    { "set_many", op_set_many, 150 }, { "delete_many", op_delete_many, 50 },
-    { "push", op_push, 600 },        { "pull", op_pull, 600 },
-    { "peek", op_peek, 150 },        { "transfer", op_transfer, 500 },
-    { "sum", op_sum, 400 },          { "iterate", stress_iterate, 20 },
-    { "expire", stress_expire, 20 }, { "evict", stress_evict, 20 },
-    { "cull", stress_cull, 20 },     { "check", stress_check, 6 },
-    { "stats", stress_stats, 40 },   { "settings", stress_settings, 20 },
-    { "backup", stress_backup, 3 },
+    {"set", op_set, 1500},          {"add", op_add, 500},
+    {"get", op_get, 2500},          {"get_fd", op_get_fd, 300},
+    {"pop", op_pop, 300},           {"contains", op_contains, 500},
+    {"delete", op_delete, 400},     {"touch", op_touch, 400},
+    {"incr", op_incr, 800},         {"get_many", op_get_many, 200},
+    {"set_many", op_set_many, 150}, {"delete_many", op_delete_many, 50},
+    {"push", op_push, 600},         {"pull", op_pull, 600},
+    {"peek", op_peek, 150},         {"transfer", op_transfer, 500},
+    {"sum", op_sum, 400},           {"iterate", stress_iterate, 20},
+    {"expire", stress_expire, 20},  {"evict", stress_evict, 20},
+    {"cull", stress_cull, 20},      {"check", stress_check, 6},
+    {"stats", stress_stats, 40},    {"settings", stress_settings, 20},
+    {"backup", stress_backup, 3},
 };
 enum { TABLE = sizeof table / sizeof *table };
 
@@ -451,9 +457,9 @@ static void verify_counters(struct worker *w)
 
 void stress_verify(struct board *board, const char *directory)
 {
-    struct worker w = { .board = board, .directory = directory, .number = 999 };
-    struct dcache_report report = { 0 };
-    struct dcache_stats stats = { 0 };
+    struct worker w = {.board = board, .directory = directory, .number = 999};
+    struct dcache_report report = {0};
+    struct dcache_stats stats = {0};
     unsigned lost = 0;
 
     stress_expect(&w, dcache_open(directory, NULL, &w.cache), "open at the end");

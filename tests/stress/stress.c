@@ -18,8 +18,11 @@ static uint64_t seed;
 
 static void run_worker(dcache *cache, unsigned number)
 {
-    struct worker w = { .cache = cache, .board = board, .directory = directory, .number = number,
-                        .rng = seed * 1000 + number };
+    struct worker w = {.cache = cache,
+                       .board = board,
+                       .directory = directory,
+                       .number = number,
+                       .rng = seed * 1000 + number};
 
     w.buffer = must_alloc(MAX_VALUE);
     while (!board->stop)
@@ -97,10 +100,10 @@ static void set_up(const char *policy)
 {
     dcache *cache;
     struct dcache_setting settings[4] = {
-        { "eviction_policy", dcache_text(policy) },
-        { "size_limit", dcache_int(6000000) },
-        { "statistics", dcache_int(1) },
-        { "tag_index", dcache_int(1) },
+        {"eviction_policy", dcache_text(policy)},
+        {"size_limit", dcache_int(6000000)},
+        {"statistics", dcache_int(1)},
+        {"tag_index", dcache_int(1)},
     };
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
     int rc;

@@ -11,9 +11,9 @@
 enum {
     MAX_WORKERS = 64,
     COUNTERS = 4,
-    ACCOUNTS = 4,         /* whose sum is always 0 */
+    ACCOUNTS = 4, /* whose sum is always 0 */
     KEYS = 200,
-    ITEMS = 1 << 18,      /* queue items in all */
+    ITEMS = 1 << 18, /* queue items in all */
     MAX_VALUE = 80000,
     OPERATIONS = 26
 };
@@ -40,10 +40,11 @@ struct worker {
 const char *stress_name(unsigned operation);
 
 /* Print a fault (the first few) and count it. */
-__attribute__((format(printf, 2, 3))) void stress_fault(struct board *board, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void stress_fault(struct board *board, const char *format,
+                                                        ...);
 
-void stress_set_up(dcache *cache);              /* the accounts, before all workers */
-void stress_step(struct worker *w);             /* one operation at random */
+void stress_set_up(dcache *cache);  /* the accounts, before all workers */
+void stress_step(struct worker *w); /* one operation at random */
 void stress_verify(struct board *board, const char *directory); /* after all workers */
 
 /* whole.c: the operations on the cache as a whole. */
@@ -57,7 +58,7 @@ void stress_settings(struct worker *w);
 void stress_backup(struct worker *w);
 
 /* Checks for both files. */
-int stress_whole(const struct dcache_value *v);     /* contents are as stored */
+int stress_whole(const struct dcache_value *v); /* contents are as stored */
 void stress_expect(struct worker *w, int rc, const char *what);
 void stress_expect_or(struct worker *w, int rc, int other, const char *what);
 int64_t stress_sum(struct worker *w, dcache *cache); /* of the accounts, in one snapshot */

@@ -72,7 +72,7 @@ static void no_damage(struct worker *w, const struct dcache_report *report, cons
 
 void stress_check(struct worker *w)
 {
-    struct dcache_report report = { 0 };
+    struct dcache_report report = {0};
     int fix = rng_below(&w->rng, 2) != 0;
 
     stress_expect(w, dcache_check(w->cache, fix, &report), fix ? "check(fix)" : "check");
@@ -121,7 +121,7 @@ void stress_settings(struct worker *w)
 /* A copy made while all others write is one moment's state: whole, and the sum is 0. */
 void stress_backup(struct worker *w)
 {
-    struct dcache_report report = { 0 };
+    struct dcache_report report = {0};
     char *copy = temp_dir("stress-backup");
     dcache *cache;
     int64_t sum;

@@ -10,7 +10,7 @@
 enum { WAITERS = 2, LIMIT_MS = 100 };
 
 struct board {
-    _Atomic int ready;                /* waiters about to call */
+    _Atomic int ready; /* waiters about to call */
     _Atomic int held;
     _Atomic int64_t through[WAITERS]; /* when their write had returned, 0 before */
     _Atomic int failed;
@@ -125,7 +125,8 @@ int holder_rounds(const char *directory, int rounds)
     median = (double)times[rounds / 2] / 1e6;
     max = (double)times[rounds - 1] / 1e6;
     printf("a killed lock holder delays two waiting writers: median %.2f ms, max %.2f ms "
-           "(limit %d ms), %d rounds\n", median, max, LIMIT_MS, rounds);
+           "(limit %d ms), %d rounds\n",
+           median, max, LIMIT_MS, rounds);
     if (faults > 0)
         (void)fprintf(stderr, "FAULT: %d rounds with a wrong status or a lock that held nobody\n",
                       faults);

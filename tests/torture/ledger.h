@@ -15,10 +15,10 @@
 
 enum {
     WRITERS = 4,
-    KEYS = 24,         /* of each writer */
-    BATCH = 6,         /* keys of one set_many or transaction: BATCH in a row */
-    ITEMS = 1 << 16,   /* queue items that each writer may push */
-    BIG = 33000        /* values of this size and up are files */
+    KEYS = 24,       /* of each writer */
+    BATCH = 6,       /* keys of one set_many or transaction: BATCH in a row */
+    ITEMS = 1 << 16, /* queue items that each writer may push */
+    BIG = 33000      /* values of this size and up are files */
 };
 
 /* Of a queue item. */
@@ -26,12 +26,12 @@ enum item_state { ITEM_NEW = 0, ITEM_PUSHING, ITEM_PUSHED, ITEM_PULLED };
 
 enum doing {
     IDLE = 0,
-    SETTING,    /* keys first .. first + count - 1 go to version `next`, all or none */
-    DELETING,   /* key `first` goes to version 0, which is absence */
-    COUNTING,   /* the counter, and the common one, go up by one, both or none */
+    SETTING,  /* keys first .. first + count - 1 go to version `next`, all or none */
+    DELETING, /* key `first` goes to version 0, which is absence */
+    COUNTING, /* the counter, and the common one, go up by one, both or none */
     PUSHING,
     PULLING,
-    ROLLING     /* a transaction that is rolled back: nothing may change */
+    ROLLING /* a transaction that is rolled back: nothing may change */
 };
 
 struct writer {
@@ -41,13 +41,13 @@ struct writer {
     _Atomic int64_t counter;        /* acknowledged increments */
     _Atomic unsigned pushed;        /* number of the next queue item */
     _Atomic uint64_t operations;
-    _Atomic int paused;             /* standing still for this `pause` */
-    _Atomic int failed;             /* an unexpected status: the message is on stderr */
+    _Atomic int paused; /* standing still for this `pause` */
+    _Atomic int failed; /* an unexpected status: the message is on stderr */
     _Atomic unsigned char item[ITEMS];
 };
 
 struct ledger {
-    _Atomic int pause;              /* not 0: the surviving writer is to stand still */
+    _Atomic int pause; /* not 0: the surviving writer is to stand still */
     struct writer writer[WRITERS];
 };
 
@@ -74,7 +74,8 @@ static inline void value_fill(unsigned char *data, size_t size, unsigned writer,
     }
 }
 
-static inline struct dcache_value key_value(char *buffer, size_t size, unsigned writer, unsigned key)
+static inline struct dcache_value key_value(char *buffer, size_t size, unsigned writer,
+                                            unsigned key)
 {
     (void)snprintf(buffer, size, "w%u-k%u", writer, key);
     return dcache_text(buffer);

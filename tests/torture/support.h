@@ -52,7 +52,7 @@ static inline int64_t now_ns(void)
 
 static inline void sleep_us(int64_t us)
 {
-    struct timespec t = { us / 1000000, us % 1000000 * 1000 };
+    struct timespec t = {us / 1000000, us % 1000000 * 1000};
 
     while (nanosleep(&t, &t) != 0 && errno == EINTR)
         ;

@@ -67,7 +67,7 @@ static void settle_keys(dcache *c, struct writer *w, unsigned writer)
         return;
     for (unsigned k = w->first; k < w->first + w->count; k++) {
         if (holds(c, writer, k, version))
-            new++;
+            new ++;
         else if (holds(c, writer, k, w->version[k]))
             old++;
         else
@@ -123,8 +123,7 @@ static void verify_counters(dcache *c, struct ledger *ledger)
         if (w->doing == COUNTING && n == w->counter + 1)
             w->counter++;
         if (n != w->counter)
-            fault("%s is %lld, acknowledged were %lld", name, (long long)n,
-                  (long long)w->counter);
+            fault("%s is %lld, acknowledged were %lld", name, (long long)n, (long long)w->counter);
         sum += n;
     }
     if (number_of(c, "common") != sum)
@@ -141,7 +140,7 @@ static unsigned char *queue_contents(dcache *c)
     struct dcache_entry e;
     dcache_iter *iter = NULL;
     unsigned writer, number;
-    int64_t last[WRITERS] = { -1, -1, -1, -1 };
+    int64_t last[WRITERS] = {-1, -1, -1, -1};
     int rc;
 
     options.order = DCACHE_BY_KEY;
@@ -255,7 +254,7 @@ static int count_file(const char *path, const struct stat *st, int type, struct 
 /* Older than the ten minutes for which a stray file may be somebody's write. */
 static int age_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-    struct timespec times[2] = { { time(NULL) - 7200, 0 }, { time(NULL) - 7200, 0 } };
+    struct timespec times[2] = {{time(NULL) - 7200, 0}, {time(NULL) - 7200, 0}};
 
     (void)st;
     (void)ftw;
@@ -302,8 +301,7 @@ static void check_database(const char *directory)
     if (sql_number(db, "SELECT value FROM Settings WHERE key = 'size'") != size)
         fault("Settings.size is not the sum of sizes, %lld", (long long)size);
     if (count_files(directory) != named)
-        fault("%lld value files for %lld rows that name one", (long long)files,
-              (long long)named);
+        fault("%lld value files for %lld rows that name one", (long long)files, (long long)named);
     printf("database: %lld rows, %lld bytes in %lld files\n", (long long)rows, (long long)size,
            (long long)named);
     (void)sqlite3_close(db);
@@ -312,7 +310,7 @@ static void check_database(const char *directory)
 
 static void check_reports(dcache *c, int fix, int strict)
 {
-    struct dcache_report report = { 0 };
+    struct dcache_report report = {0};
     int rc = dcache_check(c, fix, &report);
 
     if (rc != 0)

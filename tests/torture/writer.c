@@ -129,8 +129,8 @@ static void count_up(void)
     expect(dcache_commit(txn), "commit");
     if (sum.integer != me->counter + 1) {
         me->failed = 1;
-        die("writer %u: counter is %lld, acknowledged were %lld", my_number,
-            (long long)sum.integer, (long long)me->counter);
+        die("writer %u: counter is %lld, acknowledged were %lld", my_number, (long long)sum.integer,
+            (long long)me->counter);
     }
     me->counter++;
     me->doing = IDLE;
