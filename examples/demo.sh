@@ -65,6 +65,9 @@ number() { # number FIELD: from the JSON of `stats`
     sed -nE "s/.*\"$1\": *([0-9]+).*/\1/p" "$work/stats" | head -n 1
 }
 
+hits_before=0
+misses_before=0
+
 # pass N: the whole tree once, into $work/N; sets seconds, hits, misses.
 pass() {
     local begin
@@ -89,9 +92,11 @@ pass() {
         meter=''
         printf '\r\033[K' >&2
     fi
-    "$tool" -d "$cache" --json stats --reset >"$work/stats"
-    hits=$(number hits)
-    misses=$(number misses)
+    "$tool" -d "$cache" --json stats >"$work/stats"
+    hits=$(($(number hits) - hits_before))
+    misses=$(($(number misses) - misses_before))
+    hits_before=$((hits_before + hits))
+    misses_before=$((misses_before + misses))
 }
 
 echo "Compressing $total files of $tree through \`diskcache run -- gzip -9 -c FILE\`, twice."
