@@ -10,8 +10,21 @@
 #include "../tests/torture/support.h"
 
 /* As ROWS in worker.py. */
-enum row { GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE,
-           OPEN, GET_POLICY };
+enum row {
+    GET,
+    GET_MISS,
+    SET,
+    DELETE,
+    INSERT,
+    SET_5000,
+    GET_5000,
+    ITERATE,
+    SET_MANY,
+    INCR,
+    QUEUE,
+    OPEN,
+    GET_POLICY
+};
 
 enum { PUBLISHED_KEYS = 100, MANY_KEYS = 5000, BATCH = 1000, WARM_UP = 1000, CYCLE = 20000 };
 
@@ -41,7 +54,7 @@ static void record(enum row row, int64_t ns)
 
 static void open_cache(const char *setting, const char *text, int64_t number)
 {
-    struct dcache_setting s = { setting, text ? dcache_text(text) : dcache_int(number) };
+    struct dcache_setting s = {setting, text ? dcache_text(text) : dcache_int(number)};
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
 
     options.settings = &s;
@@ -244,7 +257,7 @@ static void mode_incr(void)
 
 static void mode_queue(void)
 {
-    char data[100] = { 0 };
+    char data[100] = {0};
     struct dcache_value value = dcache_bytes(data, sizeof data);
     struct dcache_entry e;
     int64_t start;
@@ -264,7 +277,7 @@ static void mode_queue(void)
 
 static void fill_hundred(void)
 {
-    char text[32], data[100] = { 0 };
+    char text[32], data[100] = {0};
     struct dcache_value key, value = dcache_bytes(data, sizeof data);
 
     for (unsigned n = 0; n < PUBLISHED_KEYS; n++) {
@@ -336,9 +349,9 @@ int main(int argc, char **argv)
     if (argc < 6)
         die("usage: bench MODE DIRECTORY SEED OPERATIONS OUTPUT [START SECONDS]");
     directory = argv[2];
-    rng = strtoull(argv[3], NULL, 10);
-    operations = (unsigned)atoi(argv[4]);
-    run(argv[1], argc > 7 ? strtoll(argv[6], NULL, 10) : 0, argc > 7 ? atof(argv[7]) : 0);
+    rng = (uint64_t)to_number(argv[3]);
+    operations = (unsigned)to_number(argv[4]);
+    run(argv[1], argc > 7 ? to_number(argv[6]) : 0, argc > 7 ? to_seconds(argv[7]) : 0);
     output = fopen(argv[5], "wb");
     if (output == NULL || fwrite(samples, sizeof *samples, sample_count, output) != sample_count ||
         fclose(output) != 0)

@@ -171,7 +171,7 @@ int main(int argc, char **argv)
         return fill();
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(argv[2], table[i].name) == 0) {
-            run(i, argc > 3 ? atoi(argv[3]) : 100);
+            run(i, argc > 3 ? (int)to_number(argv[3]) : 100);
             return 0;
         }
     }

@@ -248,7 +248,7 @@ static void op_push(struct worker *w)
         return;
     }
     memset(w->buffer, '.', size);
-    (void)snprintf((char *)w->buffer, 24, "%lld:", (long long)number);
+    (void)snprintf((char *)w->buffer, 24, "0:%lld:", (long long)number);
     value = dcache_bytes(w->buffer, size);
     options.flags = DCACHE_PINNED;
     w->board->item[number] = 1;
@@ -257,12 +257,9 @@ static void op_push(struct worker *w)
 
 static int64_t item_number(const struct dcache_value *v)
 {
-    long long number;
+    unsigned zero, number;
 
-    if (v->type != DCACHE_BYTES || v->size < 24 || sscanf(v->data, "%lld:", &number) != 1 ||
-        number < 0 || number >= ITEMS)
-        return -1;
-    return number;
+    return two_numbers(v, 1, ITEMS, &zero, &number) ? (int64_t)number : -1;
 }
 
 static void delivered(struct worker *w, const struct dcache_value *v)

@@ -145,13 +145,13 @@ int main(int argc, char **argv)
     seed = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--processes") == 0)
-            processes = (unsigned)atoi(argv[i + 1]);
+            processes = (unsigned)to_number(argv[i + 1]);
         else if (strcmp(argv[i], "--threads") == 0)
-            threads = (unsigned)atoi(argv[i + 1]);
+            threads = (unsigned)to_number(argv[i + 1]);
         else if (strcmp(argv[i], "--seconds") == 0)
-            seconds = atof(argv[i + 1]);
+            seconds = to_seconds(argv[i + 1]);
         else if (strcmp(argv[i], "--seed") == 0)
-            seed = strtoull(argv[i + 1], NULL, 10);
+            seed = (uint64_t)to_number(argv[i + 1]);
         else if (strcmp(argv[i], "--policy") == 0)
             policy = argv[i + 1];
         else

@@ -113,7 +113,7 @@ int holder_rounds(const char *directory, int rounds)
                                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int64_t *times = must_alloc((size_t)rounds * sizeof *times);
     double median, max;
-    int faults = 0;
+    int faults = 0, middle;
 
     if (board == MAP_FAILED)
         die("mmap: %m");
@@ -122,7 +122,8 @@ int holder_rounds(const char *directory, int rounds)
         faults += times[i] < 0;
     }
     qsort(times, (size_t)rounds, sizeof *times, by_size);
-    median = (double)times[rounds / 2] / 1e6;
+    middle = rounds / 2;
+    median = (double)times[middle] / 1e6;
     max = (double)times[rounds - 1] / 1e6;
     printf("a killed lock holder delays two waiting writers: median %.2f ms, max %.2f ms "
            "(limit %d ms), %d rounds\n",

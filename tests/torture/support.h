@@ -100,6 +100,50 @@ static inline void remove_tree(const char *path)
     (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Numbers from a command line. */
+static inline long long to_number(const char *text)
+{
+    char *end;
+    long long number = strtoll(text, &end, 10);
+
+    if (end == text || *end != 0)
+        die("not a number: %s", text);
+    return number;
+}
+
+static inline double to_seconds(const char *text)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end != 0)
+        die("not a number: %s", text);
+    return seconds;
+}
+
+/* The numbers of "A:B:..." (in bytes that do not end with a NUL), each below its limit: 1. */
+static inline int two_numbers(const struct dcache_value *v, unsigned long a_limit,
+                              unsigned long b_limit, unsigned *ret_a, unsigned *ret_b)
+{
+    char text[48], *end;
+    unsigned long a, b;
+    size_t size = v->size < sizeof text ? v->size : sizeof text - 1;
+
+    if (v->type != DCACHE_BYTES)
+        return 0;
+    memcpy(text, v->data, size);
+    text[size] = 0;
+    a = strtoul(text, &end, 10);
+    if (end == text || *end != ':')
+        return 0;
+    b = strtoul(end + 1, &end, 10);
+    if (*end != ':' || a >= a_limit || b >= b_limit)
+        return 0;
+    *ret_a = (unsigned)a;
+    *ret_b = (unsigned)b;
+    return 1;
+}
+
 static inline void *must_alloc(size_t size)
 {
     void *p = malloc(size ? size : 1);

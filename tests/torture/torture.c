@@ -135,9 +135,9 @@ int main(int argc, char **argv)
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--kills") == 0 && i + 1 < argc)
-            kills = atoi(argv[++i]);
+            kills = (int)to_number(argv[++i]);
         else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
-            seed = strtoull(argv[++i], NULL, 10);
+            seed = (uint64_t)to_number(argv[++i]);
         else if (strcmp(argv[i], "--keep") == 0)
             keep = 1;
         else

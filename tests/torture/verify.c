@@ -148,9 +148,7 @@ static unsigned char *queue_contents(dcache *c)
     if (seen == NULL || dcache_iter_open(c, &options, &iter) != 0)
         die("no iterator");
     while ((rc = dcache_iter_next(iter, &e)) == 0) {
-        if (e.value.type != DCACHE_BYTES || e.value.size < 30 ||
-            sscanf(e.value.data, "%u:%u:", &writer, &number) != 2 || writer >= WRITERS ||
-            number >= ITEMS) {
+        if (!two_numbers(&e.value, WRITERS, ITEMS, &writer, &number)) {
             fault("a strange item in the queue");
         } else {
             if ((int64_t)number <= last[writer])

@@ -166,9 +166,7 @@ static void pull(void)
     announce(PULLING, 0, 0, me->next);
     rc = dcache_pull(cache, "q", DCACHE_FRONT, NULL, &e);
     if (rc == 0) {
-        if (e.value.type != DCACHE_BYTES || e.value.size < 30 ||
-            sscanf(e.value.data, "%u:%u:", &writer, &number) != 2 || writer >= WRITERS ||
-            number >= ITEMS) {
+        if (!two_numbers(&e.value, WRITERS, ITEMS, &writer, &number)) {
             me->failed = 1;
             die("writer %u: pulled something strange", my_number);
         }
