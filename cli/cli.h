@@ -1,0 +1,241 @@
+/* cli.h - what the commands of diskcache(1) share: arguments, values, JSON, messages.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A command is a table entry (its options included) and one function. main.c parses the arguments
+ * by that table, opens the cache as the entry asks, and calls the function, whose result is the
+ * exit code. Results go to stdout, which main.c flushes and checks at the end: a command need not
+ * look at each printf. Everything else goes to stderr.
+ */
+#ifndef DISKCACHE_CLI_H
+#define DISKCACHE_CLI_H
+
+#include <diskcache.h>
+
+#include <stdio.h>
+
+enum exit_code {
+    EXIT_HIT = 0,     /* done, or found */
+    EXIT_MISS = 1,    /* not found, or problems found */
+    EXIT_USAGE = 2,   /* what was asked for makes no sense */
+    EXIT_TIMEOUT = 3, /* the lock was not to be had in time */
+    EXIT_IO = 4       /* I/O error, damage, no memory */
+};
+
+/* ---- commands and their arguments: args.c -------------------------------------------------- */
+
+struct option_spec {
+    char letter;          /* 0: none */
+    const char *name;     /* NULL ends a table */
+    const char *argument; /* NULL: takes none */
+    const char *help;
+};
+
+struct given {
+    const struct option_spec *option;
+    const char *value;
+};
+
+struct args {
+    char **words; /* what is no option, in order */
+    int count;
+    struct given *given; /* the options, in order */
+    int given_count;
+    int used; /* how many of argv were looked at (of interest with stop_early) */
+};
+
+enum opening {
+    OPEN_NONE,   /* the command needs no cache */
+    OPEN_ITSELF, /* the command opens it */
+    OPEN_THERE,  /* a cache that is not there is a miss */
+    OPEN_CREATE  /* make it if need be */
+};
+
+struct cli;
+
+struct command {
+    const char *name;
+    const char *arguments; /* as shown in the usage line */
+    const char *summary;
+    int min, max; /* how many words; max -1: any number */
+    enum opening opening;
+    int stop_early; /* the first word ends the options: `run` */
+    const struct option_spec *options;
+    int (*run)(struct cli *cli, const struct args *args);
+    const char *notes; /* the rest of its help, or NULL */
+};
+
+extern const struct option_spec common_options[];
+
+/* Sort argv[1..] into words and options. An argument that looks like a negative number is a word.
+ * Fails with EXIT_USAGE, after a message. Release with args_clear(). */
+int args_parse(struct cli *cli, int argc, char **argv, const struct option_spec *options,
+               int stop_early, struct args *args);
+void args_clear(struct args *args);
+
+/* The last value given for an option ("" for one that takes none), or NULL. */
+const char *args_option(const struct args *args, const char *name);
+
+/* "1h30m", "90", "1.5h", "500ms", "2w": seconds. 0, or -1 for what is no duration. */
+int parse_duration(const char *text, double *ret_seconds);
+
+/* The whole text as a number. 0, or -1. */
+int parse_int(const char *text, int64_t *ret_number);
+int parse_double(const char *text, double *ret_number);
+
+/* ---- the state of this run: main.c, report.c ----------------------------------------------- */
+
+struct cli {
+    const char *directory;
+    int json;
+    double timeout; /* as struct dcache_open_options has it */
+    const struct command *command;
+    dcache *cache;
+    void *blocks; /* memory that lives as long as this: cli_alloc() */
+};
+
+extern const struct command *const commands[]; /* ends with NULL */
+const struct command *command_find(const char *name);
+
+/* Memory that is released at the end; the program ends when there is none. */
+void *cli_alloc(struct cli *cli, size_t size);
+void cli_free_all(struct cli *cli);
+
+int cli_open(struct cli *cli, unsigned flags); /* the status of dcache_open() */
+
+/* A line on stderr, "diskcache: COMMAND: ..."; the functions that return, return an exit code. */
+void warn(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int fail(const struct cli *cli, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int fail_status(const struct cli *cli, int status); /* a failed call of the library */
+int exit_for(int status);                           /* which code stands for a status */
+int fail_errno(const struct cli *cli, const char *what);
+
+/* A line on stderr that is overwritten, at most ten times a second, on a terminal only. */
+struct progress {
+    const char *what;
+    double last;
+    int shown;
+};
+void progress_step(struct progress *progress, int64_t done);
+void progress_end(struct progress *progress);
+double clock_now(void); /* seconds, monotonic */
+
+void print_command_help(const struct command *command);
+
+/* ---- values: value.c, print_entry.c -------------------------------------------------------- */
+
+const char *type_name(enum dcache_type type);
+
+/* `text` as a value of the named type (NULL: text); bytes and pickles in hex. The result points
+ * into `text` or lives as long as `cli`. Fails with EXIT_USAGE, after a message. */
+int value_parse(struct cli *cli, const char *type, const char *text, struct dcache_value *ret);
+
+int key_argument(struct cli *cli, const struct args *args, const char *text,
+                 struct dcache_value *ret_key); /* by --type */
+int tag_argument(struct cli *cli, const struct args *args, const char *option,
+                 struct dcache_value *ret_tag); /* by --tag-type; NONE when not given */
+int side_argument(struct cli *cli, const struct args *args, enum dcache_side otherwise,
+                  enum dcache_side *ret_side); /* by --side */
+int expire_argument(struct cli *cli, const struct args *args, double *ret_expire);
+
+/* A number as Python would write it: the shortest form that reads back as the same. */
+#define NUMBER_SIZE 40
+void format_double(double number, char text[NUMBER_SIZE]);
+
+/* On one line, so that a human can read it: control characters escaped, bytes in hex. */
+void print_plain(FILE *out, const struct dcache_value *value);
+void print_time(FILE *out, double time); /* local time; "never" */
+void print_size(FILE *out, int64_t bytes);
+
+/* Results of get, pop, pull, peek. `flags` for the call that fetches the entry. */
+extern const struct option_spec fetch_options[];
+int print_entry(struct cli *cli, const struct args *args, struct dcache_entry *entry);
+int print_missing(struct cli *cli, const struct dcache_value *key);
+
+/* The library may hand numbers back as a descriptor too (DCACHE_AS_FD): make them values again. */
+int entry_settle(struct dcache_entry *entry);
+
+/* ---- JSON: json.c, json_read.c ------------------------------------------------------------- */
+
+/* Values in JSON: text is a string, numbers are numbers (a double always has a point or exponent),
+ * none is null, and {"bytes": base64}, {"pickle": base64}, {"float": "nan" "inf" "-inf"}. A byte
+ * that is not part of UTF-8 becomes \udcXX, as Python's surrogateescape has it. */
+struct json {
+    FILE *out;
+    int comma;             /* the next item needs one */
+    unsigned char part[4]; /* an unfinished UTF-8 sequence, or base64 group */
+    size_t part_size;
+};
+
+void json_open(struct json *json, char bracket);
+void json_close(struct json *json, char bracket);
+void json_name(struct json *json, const char *name);
+void json_string(struct json *json, const char *text);
+void json_int(struct json *json, int64_t number);
+void json_double(struct json *json, double number);
+void json_bool(struct json *json, int truth);
+void json_null(struct json *json);
+void json_value(struct json *json, const struct dcache_value *value);
+void json_expire(struct json *json, double time);              /* null: never */
+int json_fd(struct json *json, int fd, enum dcache_type kind); /* 0, or -1 with errno */
+void json_end(struct json *json);                              /* the newline */
+
+void json_string_begin(struct json *json);
+void json_string_add(struct json *json, const void *data, size_t size);
+void json_string_end(struct json *json);
+void json_base64_begin(struct json *json);
+void json_base64_add(struct json *json, const void *data, size_t size);
+void json_base64_end(struct json *json);
+
+struct spool;
+
+struct json_reader {
+    FILE *in;
+    int64_t line;
+    const char *error; /* NULL while all is well */
+};
+
+/* For load: the next character that is no white space, not consumed; EOF at the end. */
+int json_peek(struct json_reader *reader);
+int json_expect(struct json_reader *reader, char wanted); /* consume it; 0 or -1 */
+int json_read_string(struct json_reader *reader, struct spool *into, int base64);
+int json_read_word(struct json_reader *reader, char *word, size_t size); /* a number, null, ... */
+
+/* ---- bulk data: spool.c, sha256.c ---------------------------------------------------------- */
+
+/* Bytes that are collected: in memory while they are few, then in a file without a name. */
+struct spool {
+    char *buffer;
+    size_t buffered;
+    int64_t total;
+    int fd; /* -1: all is in memory */
+    void *map;
+};
+
+void spool_init(struct spool *spool);
+int spool_add(struct spool *spool, const void *data, size_t size); /* 0, or -1 with errno */
+int spool_add_fd(struct spool *spool, int fd);
+int spool_patch(struct spool *spool, const void *data, size_t size); /* over the first bytes */
+/* As a value to store; large bytes become a DCACHE_FD. 0, or -1 with errno. */
+int spool_value(struct spool *spool, enum dcache_type type, struct dcache_value *ret_value);
+/* The descriptor, rewound, also of few bytes; the spool keeps it. -1 with errno. */
+int spool_descriptor(struct spool *spool);
+/* Read from a place. As pread(). */
+ssize_t spool_read(const struct spool *spool, int64_t offset, void *data, size_t size);
+void spool_clear(struct spool *spool);
+
+ssize_t read_some(int fd, void *data, size_t size);   /* read(), again after EINTR */
+int write_all(int fd, const void *data, size_t size); /* 0, or -1 with errno */
+
+struct sha256 {
+    uint32_t state[8];
+    uint64_t length;
+    unsigned char block[64];
+};
+void sha256_init(struct sha256 *sha);
+void sha256_add(struct sha256 *sha, const void *data, size_t size);
+void sha256_end(struct sha256 *sha, char hex[65]);
+
+#endif

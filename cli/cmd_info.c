@@ -1,0 +1,262 @@
+/* cmd_info.c - stats, info, config: numbers and settings of the cache.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void print_stats_json(const struct dcache_stats *stats, int64_t volume)
+{
+    const struct {
+        const char *name;
+        int64_t number;
+    } fields[] = {
+        {"hits", stats->hits},
+        {"misses", stats->misses},
+        {"evictions", stats->evictions},
+        {"count", stats->count},
+        {"expired", stats->expired},
+        {"file_bytes", stats->file_bytes},
+        {"db_bytes", stats->db_bytes},
+        {"wal_bytes", stats->wal_bytes},
+        {"volume", volume},
+    };
+    struct json json = {.out = stdout};
+
+    json_open(&json, '{');
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        json_name(&json, fields[i].name);
+        json_int(&json, fields[i].number);
+    }
+    json_close(&json, '}');
+    json_end(&json);
+}
+
+static void print_bytes(const char *name, int64_t bytes)
+{
+    printf("%-11s", name);
+    print_size(stdout, bytes);
+    putchar('\n');
+}
+
+static int run_stats(struct cli *cli, const struct args *args)
+{
+    struct dcache_stats stats;
+    int64_t volume;
+    int rc = dcache_volume(cli->cache, &volume);
+
+    if (rc == 0)
+        rc = dcache_stats(cli->cache, args_option(args, "reset") != NULL, &stats);
+    if (rc < 0)
+        return fail_status(cli, rc);
+    if (cli->json) {
+        print_stats_json(&stats, volume);
+        return EXIT_HIT;
+    }
+    printf("items      %" PRId64 " (%" PRId64 " expired)\n", stats.count, stats.expired);
+    printf("hits       %" PRId64 "\n", stats.hits);
+    printf("misses     %" PRId64 "\n", stats.misses);
+    if (stats.hits + stats.misses > 0)
+        printf("hit rate   %.1f %%\n",
+               100.0 * (double)stats.hits / (double)(stats.hits + stats.misses));
+    printf("evictions  %" PRId64 "\n", stats.evictions);
+    print_bytes("volume", volume);
+    print_bytes("  files", stats.file_bytes);
+    print_bytes("  database", stats.db_bytes);
+    print_bytes("log", stats.wal_bytes);
+    return EXIT_HIT;
+}
+
+static void print_settings_json(struct json *json, const struct dcache_setting *settings,
+                                size_t count)
+{
+    json_open(json, '{');
+    for (size_t i = 0; i < count; i++) {
+        /* json_name() does not escape, and these names are anybody's. */
+        json_string(json, settings[i].name);
+        fputs(": ", json->out);
+        json->comma = 0;
+        json_value(json, &settings[i].value);
+    }
+    json_close(json, '}');
+}
+
+static void print_settings(const struct dcache_setting *settings, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        printf("%-24s ", settings[i].name);
+        print_plain(stdout, &settings[i].value);
+        putchar('\n');
+    }
+}
+
+static int list_settings(struct cli *cli)
+{
+    struct dcache_setting *settings;
+    struct json json = {.out = stdout};
+    size_t count;
+    int rc = dcache_settings(cli->cache, &settings, &count);
+
+    if (rc < 0)
+        return fail_status(cli, rc);
+    if (cli->json) {
+        print_settings_json(&json, settings, count);
+        json_end(&json);
+    } else {
+        print_settings(settings, count);
+    }
+    dcache_settings_free(settings, count);
+    return EXIT_HIT;
+}
+
+static int show_setting(struct cli *cli, const char *name)
+{
+    struct json json = {.out = stdout};
+    struct dcache_value value;
+    int rc = dcache_setting_get(cli->cache, name, &value);
+
+    if (rc == DCACHE_NOT_FOUND)
+        return fail(cli, EXIT_MISS, "there is no setting '%s'", name);
+    if (rc < 0)
+        return fail_status(cli, rc);
+    if (cli->json)
+        json_value(&json, &value);
+    else
+        print_plain(stdout, &value);
+    putchar('\n');
+    dcache_value_clear(&value);
+    return EXIT_HIT;
+}
+
+static int change_setting(struct cli *cli, const struct args *args, const char *name,
+                          const char *text)
+{
+    struct dcache_value value = dcache_text(text);
+    int64_t integer;
+    double real;
+    int rc;
+
+    if (!args_option(args, "text")) {
+        if (parse_int(text, &integer) == 0)
+            value = dcache_int(integer);
+        else if (strpbrk(text, "0123456789") && parse_double(text, &real) == 0)
+            value = dcache_double(real);
+    }
+    if (!dcache_setting_known(name))
+        warn(cli, "'%s' is no setting with a meaning; it is kept nevertheless", name);
+    rc = dcache_setting_set(cli->cache, name, &value);
+    return rc < 0 ? fail_status(cli, rc) : EXIT_HIT;
+}
+
+static int run_config(struct cli *cli, const struct args *args)
+{
+    int rc;
+
+    /* Only a change makes a cache that was not there. */
+    rc = cli_open(cli, args->count == 2 ? 0 : DCACHE_NO_CREATE);
+    if (rc == DCACHE_NOT_FOUND)
+        return fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
+    if (rc < 0)
+        return fail_status(cli, rc);
+    if (args->count == 0)
+        return list_settings(cli);
+    if (args->count == 1)
+        return show_setting(cli, args->words[0]);
+    return change_setting(cli, args, args->words[0], args->words[1]);
+}
+
+static int run_info(struct cli *cli, const struct args *args)
+{
+    static const char format[] = "diskcache 5.6.3";
+    struct dcache_setting *settings;
+    struct json json = {.out = stdout};
+    size_t settings_count;
+    int64_t count = 0, volume = 0;
+    int rc;
+
+    (void)args; /* it takes none */
+    if ((rc = dcache_count(cli->cache, &count)) < 0 ||
+        (rc = dcache_volume(cli->cache, &volume)) < 0 ||
+        (rc = dcache_settings(cli->cache, &settings, &settings_count)) < 0)
+        return fail_status(cli, rc);
+    if (cli->json) {
+        json_open(&json, '{');
+        json_name(&json, "directory");
+        json_string(&json, dcache_directory(cli->cache));
+        json_name(&json, "format");
+        json_string(&json, format);
+        json_name(&json, "library");
+        json_string(&json, dcache_version());
+        json_name(&json, "tool");
+        json_string(&json, DCACHE_VERSION);
+        json_name(&json, "read_only");
+        json_bool(&json, dcache_is_read_only(cli->cache));
+        json_name(&json, "count");
+        json_int(&json, count);
+        json_name(&json, "volume");
+        json_int(&json, volume);
+        json_name(&json, "settings");
+        print_settings_json(&json, settings, settings_count);
+        json_close(&json, '}');
+        json_end(&json);
+    } else {
+        printf("directory  %s%s\n", dcache_directory(cli->cache),
+               dcache_is_read_only(cli->cache) ? " (read-only)" : "");
+        printf("format     %s\n", format);
+        printf("library    %s, tool %s\n", dcache_version(), DCACHE_VERSION);
+        printf("items      %" PRId64 "\n", count);
+        print_bytes("volume", volume);
+        puts("settings");
+        print_settings(settings, settings_count);
+    }
+    dcache_settings_free(settings, settings_count);
+    return EXIT_HIT;
+}
+
+static const struct option_spec stats_options[] = {
+    {0, "reset", NULL, "set hits, misses and evictions back to 0 afterwards"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct option_spec config_options[] = {
+    {0, "text", NULL, "VALUE is text, even if it looks like a number"},
+    {0, NULL, NULL, NULL},
+};
+
+const struct command command_stats = {
+    .name = "stats",
+    .arguments = "",
+    .summary = "print hits, misses, evictions and sizes",
+    .min = 0,
+    .max = 0,
+    .opening = OPEN_THERE,
+    .options = stats_options,
+    .run = run_stats,
+    .notes = "Hits and misses are counted while the setting 'statistics' is 1.",
+};
+
+const struct command command_info = {
+    .name = "info",
+    .arguments = "",
+    .summary = "print directory, format, versions and settings",
+    .min = 0,
+    .max = 0,
+    .opening = OPEN_THERE,
+    .run = run_info,
+};
+
+const struct command command_config = {
+    .name = "config",
+    .arguments = "[NAME [VALUE]]",
+    .summary = "print or change settings",
+    .min = 0,
+    .max = 2,
+    .opening = OPEN_ITSELF,
+    .options = config_options,
+    .run = run_config,
+    .notes = "For example 'config size_limit 10737418240' or\n"
+             "'config eviction_policy least-recently-used'. A change counts for all processes,\n"
+             "at once.",
+};

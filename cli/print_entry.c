@@ -1,0 +1,178 @@
+/* print_entry.c - what get, pop, pull and peek do with an entry: to stdout or a file, or as JSON.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const struct option_spec fetch_options[] = {
+    {'o', "output", "FILE", "write the value to FILE, which changes only if all went well"},
+    {0, "raw", NULL, "write the bytes of a Python pickle, which is never unpickled"},
+    {0, "default", "TEXT", "print TEXT when there is nothing, and exit with 0"},
+    {'t', "type", "TYPE", "of KEY: text (default), int, float, bytes or pickle (hex), none"},
+    {0, NULL, NULL, NULL},
+};
+
+int print_missing(struct cli *cli, const struct dcache_value *key)
+{
+    struct json json = {.out = stdout};
+
+    if (!cli->json)
+        return EXIT_MISS; /* silent, as grep is: the exit code says it */
+    json_open(&json, '{');
+    if (key) {
+        json_name(&json, "key");
+        json_value(&json, key);
+    }
+    json_name(&json, "found");
+    json_bool(&json, 0);
+    json_close(&json, '}');
+    json_end(&json);
+    return EXIT_MISS;
+}
+
+static int print_json(struct cli *cli, struct dcache_entry *entry)
+{
+    struct json json = {.out = stdout};
+    int rc = 0;
+
+    json_open(&json, '{');
+    json_name(&json, "key");
+    json_value(&json, &entry->key);
+    json_name(&json, "found");
+    json_bool(&json, 1);
+    json_name(&json, "type");
+    json_string(&json, type_name(entry->kind));
+    json_name(&json, "value");
+    if (entry->value.type == DCACHE_FD)
+        rc = json_fd(&json, entry->value.fd, entry->kind);
+    else
+        json_value(&json, &entry->value);
+    json_name(&json, "tag");
+    json_value(&json, &entry->tag);
+    json_name(&json, "store_time");
+    json_double(&json, entry->store_time);
+    json_name(&json, "expire_time");
+    json_expire(&json, entry->expire_time);
+    json_name(&json, "access_time");
+    json_double(&json, entry->access_time);
+    json_name(&json, "access_count");
+    json_int(&json, entry->access_count);
+    json_close(&json, '}');
+    json_end(&json);
+    return rc < 0 ? fail_errno(cli, "reading the value") : EXIT_HIT;
+}
+
+/* 0, or -1 with errno. `*ret_last` is the last byte written, if any was. */
+static int write_value(FILE *out, const struct dcache_entry *entry, char *ret_last)
+{
+    char buffer[65536];
+    ssize_t got;
+
+    switch (entry->value.type) {
+    case DCACHE_INT:
+    case DCACHE_DOUBLE:
+        print_plain(out, &entry->value);
+        putc('\n', out);
+        *ret_last = '\n';
+        return 0;
+    case DCACHE_TEXT:
+    case DCACHE_BYTES:
+    case DCACHE_PICKLE:
+        if (entry->value.size) {
+            (void)fwrite(entry->value.data, 1, entry->value.size, out); /* ferror, later */
+            *ret_last = ((const char *)entry->value.data)[entry->value.size - 1];
+        }
+        return 0;
+    case DCACHE_FD:
+        while ((got = read_some(entry->value.fd, buffer, sizeof buffer)) > 0) {
+            if (fwrite(buffer, 1, (size_t)got, out) != (size_t)got)
+                return 0; /* ferror, later */
+            *ret_last = buffer[got - 1];
+        }
+        return got < 0 ? -1 : 0;
+    default:
+        return 0; /* Python's None has no bytes */
+    }
+}
+
+static int print_stdout(struct cli *cli, struct dcache_entry *entry)
+{
+    char last = '\n';
+
+    if (write_value(stdout, entry, &last) < 0)
+        return fail_errno(cli, "reading the value");
+    /* A pipe gets the bytes and no more; a human a prompt on its own line. */
+    if (last != '\n' && isatty(STDOUT_FILENO))
+        putchar('\n');
+    return EXIT_HIT;
+}
+
+static int write_file(FILE *out, struct dcache_entry *entry)
+{
+    char last;
+
+    if (write_value(out, entry, &last) < 0 || fflush(out) != 0 || ferror(out))
+        return -1;
+    return 0;
+}
+
+/* By way of a second name in the same directory; a FILE that is no regular file (/dev/null, a
+ * fifo) is written to as it is. */
+static int print_file(struct cli *cli, struct dcache_entry *entry, const char *path)
+{
+    char temporary[PATH_MAX] = "";
+    struct stat old;
+    mode_t mask = umask(0);
+    int special, fd, rc = 0;
+    FILE *out;
+
+    (void)umask(mask); /* there is no way to look without setting it */
+    special = stat(path, &old) == 0 && !S_ISREG(old.st_mode);
+    if (!special && snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= PATH_MAX)
+        return fail(cli, EXIT_IO, "%s: %s", path, strerror(ENAMETOOLONG));
+    fd = special ? open(path, O_WRONLY | O_CLOEXEC) : mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(cli, path);
+    out = fdopen(fd, "wb");
+    if (!out) {
+        (void)close(fd); /* nothing was written */
+        rc = -1;
+    } else {
+        rc = write_file(out, entry);
+        if (!special && rc == 0)
+            rc = fchmod(fd, 0666 & ~mask); /* as a shell's `>` would have made it */
+        if (fclose(out) != 0)
+            rc = -1;
+    }
+    if (!special && rc == 0)
+        rc = rename(temporary, path);
+    if (rc < 0) {
+        int error = errno;
+
+        if (!special)
+            (void)unlink(temporary); /* the error to report is the first one */
+        return fail(cli, EXIT_IO, "%s: %s", path, strerror(error));
+    }
+    return EXIT_HIT;
+}
+
+int print_entry(struct cli *cli, const struct args *args, struct dcache_entry *entry)
+{
+    const char *path = args_option(args, "output");
+
+    if (entry_settle(entry) < 0)
+        return fail_errno(cli, "reading the value");
+    if (path)
+        return print_file(cli, entry, path);
+    if (cli->json)
+        return print_json(cli, entry);
+    return print_stdout(cli, entry);
+}
