@@ -92,8 +92,9 @@ def write_locks(calls):
 
 
 def begin_immediate(calls):
-    """The same for a rollback journal: the reserved byte of the database."""
-    pattern = re.compile(r'cache\.db>.*F_WRLCK.*l_start=107374182[45]')
+    """The same for a rollback journal: the reserved byte of the database. (The byte before it is
+    locked by whoever closes, to see whether it is the last one.)"""
+    pattern = re.compile(r'cache\.db>.*F_WRLCK.*l_start=1073741825\b')
     return [a[:120] for name, a in calls if name == 'fcntl' and pattern.search(a)]
 
 

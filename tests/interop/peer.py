@@ -28,7 +28,8 @@ class Failed(Exception):
 
 
 def word(value, key=False):
-    """The driver's word for a Python value, as 5.6.3 would store it."""
+    """The driver's word for a Python value, as 5.6.3 would store it. (None has a word of its own,
+    but its pickle is as good.)"""
     kind = type(value)
     if kind is int and value in RAW_INTS:
         return 'i%d' % value

@@ -79,9 +79,9 @@ static int round_of_kills(uint64_t *rng, int with_survivor, int *kills)
         order[i] = order[j];
         order[j] = t;
     }
-    sleep_us(8000 + rng_below(rng, 15000));
+    sleep_us(10000 + rng_below(rng, 90000));
     for (unsigned i = first; i < WRITERS; i++) {
-        sleep_us(rng_below(rng, 12000));
+        sleep_us(rng_below(rng, 40000));
         faults += !kill_writer(order[i]);
         ++*kills;
     }
