@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A command is a table entry (its options included) and one function. main.c parses the arguments
- * by that table, opens the cache as the entry asks, and calls the function, whose result is the
- * exit code. Results go to stdout, which main.c flushes and checks at the end: a command need not
+ * by that table and calls the function, whose result is the exit code; it checks what it was given
+ * and only then opens the cache, so that wrong usage leaves nothing behind. Results go to stdout, which main.c flushes and checks at the end: a command need not
  * look at each printf. Everything else goes to stderr.
  */
 #ifndef DISKCACHE_CLI_H
@@ -44,21 +44,13 @@ struct args {
     int used; /* how many of argv were looked at (of interest with stop_early) */
 };
 
-enum opening {
-    OPEN_NONE,   /* the command needs no cache */
-    OPEN_ITSELF, /* the command opens it */
-    OPEN_THERE,  /* a cache that is not there is a miss */
-    OPEN_CREATE  /* make it if need be */
-};
-
 struct cli;
 
 struct command {
     const char *name;
     const char *arguments; /* as shown in the usage line */
     const char *summary;
-    int min, max; /* how many words; max -1: any number */
-    enum opening opening;
+    int min, max;   /* how many words; max -1: any number */
     int stop_early; /* the first word ends the options: `run` */
     const struct option_spec *options;
     int (*run)(struct cli *cli, const struct args *args);
@@ -101,7 +93,15 @@ const struct command *command_find(const char *name);
 void *cli_alloc(struct cli *cli, size_t size);
 void cli_free_all(struct cli *cli);
 
-int cli_open(struct cli *cli, unsigned flags); /* the status of dcache_open() */
+/* The directory: given, or the default. Both fail with an exit code, after a message. */
+int cli_directory(struct cli *cli);
+/* Open the cache, when the arguments have turned out to make sense. main.c closes it. */
+enum opening {
+    OPEN_THERE,   /* where there is none: EXIT_MISS, with a message */
+    OPEN_QUIETLY, /* ... without one: for the caller it is a cache without items */
+    OPEN_CREATE   /* ... it is made */
+};
+int cli_open(struct cli *cli, enum opening opening);
 
 /* A line on stderr, "diskcache: COMMAND: ..."; the functions that return, return an exit code. */
 void warn(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -152,7 +152,8 @@ void print_size(FILE *out, int64_t bytes);
 /* Results of get, pop, pull, peek. `flags` for the call that fetches the entry. */
 extern const struct option_spec fetch_options[];
 int print_entry(struct cli *cli, const struct args *args, struct dcache_entry *entry);
-int print_missing(struct cli *cli, const struct dcache_value *key);
+/* `key` may be NULL, and so may `fallback`, which is printed in place of a value. */
+int print_missing(struct cli *cli, const struct dcache_value *key, const char *fallback);
 
 /* The library may hand numbers back as a descriptor too (DCACHE_AS_FD): make them values again. */
 int entry_settle(struct dcache_entry *entry);

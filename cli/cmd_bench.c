@@ -201,12 +201,19 @@ static int bench_in(struct cli *cli, const char *directory, int64_t count)
 static int run_bench(struct cli *cli, const struct args *args)
 {
     const char *text = args_option(args, "count");
-    size_t length = strlen(cli->directory), size = length + sizeof ".bench-XXXXXX";
-    char *directory = cli_alloc(cli, size), *slash;
+    char *directory, *slash;
+    size_t length, size;
     int64_t count = 2000;
+    int rc;
 
     if (text && (parse_int(text, &count) < 0 || count < 1 || count > 10000000))
         return usage(cli, "'%s' is no count", text);
+    rc = cli_directory(cli);
+    if (rc)
+        return rc;
+    length = strlen(cli->directory);
+    size = length + sizeof ".bench-XXXXXX";
+    directory = cli_alloc(cli, size);
     while (length > 1 && cli->directory[length - 1] == '/')
         length--;
     (void)snprintf(directory, size, "%.*s", (int)length, cli->directory); /* fits, as below */
@@ -233,7 +240,6 @@ const struct command command_bench = {
     .summary = "measure the cache on this machine",
     .min = 0,
     .max = 0,
-    .opening = OPEN_ITSELF,
     .options = bench_options,
     .run = run_bench,
     .notes =

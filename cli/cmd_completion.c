@@ -193,6 +193,5 @@ const struct command command_completion = {
     .summary = "print a completion script for bash, zsh or fish",
     .min = 1,
     .max = 1,
-    .opening = OPEN_NONE,
     .run = run_completion,
 };

@@ -247,6 +247,8 @@ static int run_doctor(struct cli *cli, const struct args *args)
     int rc;
 
     (void)args; /* it takes none */
+    if ((rc = cli_open(cli, OPEN_THERE)))
+        return rc;
     if ((rc = dcache_stats(cli->cache, 0, &doctor.stats)) < 0 ||
         (rc = dcache_volume(cli->cache, &doctor.volume)) < 0)
         return fail_status(cli, rc);
@@ -277,7 +279,6 @@ const struct command command_doctor = {
     .summary = "examine the cache and give advice",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .run = run_doctor,
     .notes = "Changes nothing. The exit code is 1 if there is a warning.",
 };

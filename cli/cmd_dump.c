@@ -64,6 +64,8 @@ static int run_dump(struct cli *cli, const struct args *args)
         prefix = dcache_text(args_option(args, "prefix"));
         options.prefix = &prefix;
     }
+    if ((code = cli_open(cli, OPEN_THERE)))
+        return code;
     options.flags = DCACHE_LIVE_ONLY | DCACHE_AS_FD;
     rc = dcache_iter_open(cli->cache, &options, &iter);
     if (rc < 0)
@@ -97,7 +99,6 @@ const struct command command_dump = {
     .summary = "print all live items as JSON Lines",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .options = dump_options,
     .run = run_dump,
     .notes =

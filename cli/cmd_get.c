@@ -71,20 +71,22 @@ static int fetch_and_print(struct cli *cli, const struct args *args, const struc
     int has_key = request->what == FETCH_GET || request->what == FETCH_POP;
     const char *fallback = args_option(args, "default");
     struct dcache_entry entry = {0};
-    int rc, code = 0;
+    int rc, code = cli_open(cli, OPEN_QUIETLY);
 
-    if (removes) {
+    if (code && code != EXIT_MISS)
+        return code;
+    if (code == EXIT_MISS) { /* no cache: nothing in it */
+        rc = DCACHE_NOT_FOUND;
+        code = 0;
+    } else if (removes) {
         rc = fetch_removing(cli, args, request, &entry, &code);
     } else {
         rc = fetch(cli->cache, request, &entry);
         if (rc == 0)
             code = refuse_pickle(cli, args, &entry);
     }
-    if (rc == DCACHE_NOT_FOUND && fallback) {
-        fputs(fallback, stdout);
-        putchar('\n');
-    } else if (rc == DCACHE_NOT_FOUND) {
-        code = print_missing(cli, has_key ? &request->key : NULL);
+    if (rc == DCACHE_NOT_FOUND) {
+        code = print_missing(cli, has_key ? &request->key : NULL, fallback);
     } else if (rc < 0) {
         code = fail_status(cli, rc);
     } else if (code == 0) {
@@ -149,7 +151,6 @@ const struct command command_get = {
     .summary = "print the value of a key",
     .min = 1,
     .max = 1,
-    .opening = OPEN_THERE,
     .options = fetch_options,
     .run = run_get,
     .notes = value_notes,
@@ -161,7 +162,6 @@ const struct command command_pop = {
     .summary = "print the value of a key and remove it",
     .min = 1,
     .max = 1,
-    .opening = OPEN_THERE,
     .options = fetch_options,
     .run = run_pop,
     .notes = value_notes,
@@ -173,7 +173,6 @@ const struct command command_pull = {
     .summary = "print and remove the next item of a queue",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .options = queue_options,
     .run = run_pull,
     .notes = value_notes,
@@ -185,7 +184,6 @@ const struct command command_peek = {
     .summary = "print the next item of a queue",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .options = queue_options,
     .run = run_peek,
     .notes = value_notes,

@@ -84,7 +84,6 @@ const struct command command_help = {
     .summary = "explain a command, or list them",
     .min = 0,
     .max = 1,
-    .opening = OPEN_NONE,
     .run = run_help,
 };
 
@@ -94,6 +93,5 @@ const struct command command_version = {
     .summary = "print the versions of tool and library",
     .min = 0,
     .max = 0,
-    .opening = OPEN_NONE,
     .run = run_version,
 };

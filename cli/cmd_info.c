@@ -45,8 +45,11 @@ static int run_stats(struct cli *cli, const struct args *args)
 {
     struct dcache_stats stats;
     int64_t volume;
-    int rc = dcache_volume(cli->cache, &volume);
+    int rc = cli_open(cli, OPEN_THERE);
 
+    if (rc)
+        return rc;
+    rc = dcache_volume(cli->cache, &volume);
     if (rc == 0)
         rc = dcache_stats(cli->cache, args_option(args, "reset") != NULL, &stats);
     if (rc < 0)
@@ -155,11 +158,9 @@ static int run_config(struct cli *cli, const struct args *args)
     int rc;
 
     /* Only a change makes a cache that was not there. */
-    rc = cli_open(cli, args->count == 2 ? 0 : DCACHE_NO_CREATE);
-    if (rc == DCACHE_NOT_FOUND)
-        return fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
-    if (rc < 0)
-        return fail_status(cli, rc);
+    rc = cli_open(cli, args->count == 2 ? OPEN_CREATE : OPEN_THERE);
+    if (rc)
+        return rc;
     if (args->count == 0)
         return list_settings(cli);
     if (args->count == 1)
@@ -177,6 +178,8 @@ static int run_info(struct cli *cli, const struct args *args)
     int rc;
 
     (void)args; /* it takes none */
+    if ((rc = cli_open(cli, OPEN_THERE)))
+        return rc;
     if ((rc = dcache_count(cli->cache, &count)) < 0 ||
         (rc = dcache_volume(cli->cache, &volume)) < 0 ||
         (rc = dcache_settings(cli->cache, &settings, &settings_count)) < 0)
@@ -231,7 +234,6 @@ const struct command command_stats = {
     .summary = "print hits, misses, evictions and sizes",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .options = stats_options,
     .run = run_stats,
     .notes = "Hits and misses are counted while the setting 'statistics' is 1.",
@@ -243,7 +245,6 @@ const struct command command_info = {
     .summary = "print directory, format, versions and settings",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .run = run_info,
 };
 
@@ -253,7 +254,6 @@ const struct command command_config = {
     .summary = "print or change settings",
     .min = 0,
     .max = 2,
-    .opening = OPEN_ITSELF,
     .options = config_options,
     .run = run_config,
     .notes = "For example 'config size_limit 10737418240' or\n"

@@ -31,9 +31,14 @@ static int run_rm(struct cli *cli, const struct args *args)
         if (rc)
             return rc;
     }
-    rc = dcache_delete_many(cli->cache, keys, (size_t)args->count, &removed);
-    if (rc < 0)
-        return fail_status(cli, rc);
+    rc = cli_open(cli, OPEN_QUIETLY);
+    if (rc && rc != EXIT_MISS)
+        return rc;
+    if (rc == 0) {
+        rc = dcache_delete_many(cli->cache, keys, (size_t)args->count, &removed);
+        if (rc < 0)
+            return fail_status(cli, rc);
+    }
     if (cli->json) {
         json_open(&json, '{');
         json_name(&json, "removed");
@@ -44,13 +49,24 @@ static int run_rm(struct cli *cli, const struct args *args)
     return removed == args->count ? EXIT_HIT : EXIT_MISS;
 }
 
-/* The end of a command that says no more than whether the key was there. */
-static int finish_key(struct cli *cli, int rc, const struct dcache_value *key, const char *name)
+/* Commands that say no more than whether the key was there. */
+static int do_key(struct cli *cli, const struct dcache_value *key,
+                  const struct dcache_set_options *touch)
 {
+    int rc = cli_open(cli, OPEN_QUIETLY);
+
+    if (rc && rc != EXIT_MISS)
+        return rc;
+    if (rc == EXIT_MISS)
+        rc = DCACHE_NOT_FOUND;
+    else if (touch)
+        rc = dcache_touch(cli->cache, key, touch);
+    else
+        rc = dcache_contains(cli->cache, key);
     if (rc < 0 && rc != DCACHE_NOT_FOUND)
         return fail_status(cli, rc);
     if (cli->json)
-        print_key_result(key, name, rc == 0);
+        print_key_result(key, touch ? "touched" : "found", rc == 0);
     return rc == 0 ? EXIT_HIT : EXIT_MISS;
 }
 
@@ -59,9 +75,7 @@ static int run_exists(struct cli *cli, const struct args *args)
     struct dcache_value key;
     int rc = key_argument(cli, args, args->words[0], &key);
 
-    if (rc)
-        return rc;
-    return finish_key(cli, dcache_contains(cli->cache, &key), &key, "found");
+    return rc ? rc : do_key(cli, &key, NULL);
 }
 
 static int run_touch(struct cli *cli, const struct args *args)
@@ -73,7 +87,7 @@ static int run_touch(struct cli *cli, const struct args *args)
     if ((rc = key_argument(cli, args, args->words[0], &key)) ||
         (rc = expire_argument(cli, args, &options.expire)))
         return rc;
-    return finish_key(cli, dcache_touch(cli->cache, &key, &options), &key, "touched");
+    return do_key(cli, &key, &options);
 }
 
 /* A number of the type in which it is written. */
@@ -103,7 +117,7 @@ static int run_incr(struct cli *cli, const struct args *args)
         (args->count > 1 && (rc = number_argument(cli, args->words[1], &delta))) ||
         (from && (rc = number_argument(cli, from, &initial))) ||
         (rc = expire_argument(cli, args, &options.expire)) ||
-        (rc = tag_argument(cli, args, "tag", &tag)))
+        (rc = tag_argument(cli, args, "tag", &tag)) || (rc = cli_open(cli, OPEN_CREATE)))
         return rc;
     options.initial = &initial;
     options.tag = &tag;
@@ -111,7 +125,7 @@ static int run_incr(struct cli *cli, const struct args *args)
         options.flags |= DCACHE_MUST_EXIST;
     rc = dcache_incr(cli->cache, &key, &delta, &options, &sum);
     if (rc == DCACHE_NOT_FOUND)
-        return print_missing(cli, &key);
+        return print_missing(cli, &key, NULL);
     if (rc < 0)
         return fail_status(cli, rc);
     if (cli->json) {
@@ -160,7 +174,6 @@ const struct command command_rm = {
     .summary = "remove keys",
     .min = 1,
     .max = -1,
-    .opening = OPEN_THERE,
     .options = key_options,
     .run = run_rm,
     .notes = "All in one transaction. The exit code is 1 if any of them was not there.",
@@ -172,7 +185,6 @@ const struct command command_exists = {
     .summary = "exit with 0 if the key is there, else 1",
     .min = 1,
     .max = 1,
-    .opening = OPEN_THERE,
     .options = key_options,
     .run = run_exists,
 };
@@ -183,7 +195,6 @@ const struct command command_touch = {
     .summary = "give a key a new expiry",
     .min = 1,
     .max = 1,
-    .opening = OPEN_THERE,
     .options = touch_options,
     .run = run_touch,
 };
@@ -194,7 +205,6 @@ const struct command command_incr = {
     .summary = "add to a number, print the sum",
     .min = 1,
     .max = 2,
-    .opening = OPEN_CREATE,
     .options = incr_options,
     .run = run_incr,
     .notes = "DELTA is 1 by default, and may be negative or have a fraction.",

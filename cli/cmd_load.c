@@ -222,6 +222,8 @@ static int run_load(struct cli *cli, const struct args *args)
     struct json json = {.out = stdout};
     int code = 0;
 
+    if ((code = cli_open(cli, OPEN_CREATE)))
+        return code;
     loader.add = args_option(args, "add") != NULL;
     while (code == 0 && json_peek(&loader.reader) != EOF) {
         code = load_line(&loader);
@@ -255,7 +257,6 @@ const struct command command_load = {
     .summary = "store the items that 'dump' has printed",
     .min = 0,
     .max = 0,
-    .opening = OPEN_CREATE,
     .options = load_options,
     .run = run_load,
     .notes = "Reads stdin. Items that have expired meanwhile are skipped. What came before a line\n"

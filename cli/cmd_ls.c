@@ -43,9 +43,11 @@ static int64_t value_size(const struct dcache_entry *entry)
 
     if (entry->filename)
         return entry->size;
-    if (stored->value.type == DCACHE_TEXT || stored->value.type == DCACHE_BYTES)
-        return (int64_t)stored->value.size;
-    return stored->value.type == DCACHE_NONE ? 0 : 8;
+    if (entry->kind == DCACHE_INT || entry->kind == DCACHE_DOUBLE)
+        return 8;
+    if (entry->kind == DCACHE_NONE || stored->value.type == DCACHE_NONE)
+        return 0;
+    return (int64_t)stored->value.size;
 }
 
 static double sort_number(const struct dcache_entry *entry, enum sort sort)
@@ -299,6 +301,8 @@ static int run_ls(struct cli *cli, const struct args *args)
     dcache_iter *iter;
     int rc = parse_listing(cli, args, &listing);
 
+    if (rc == 0)
+        rc = cli_open(cli, OPEN_THERE);
     if (rc)
         return rc;
     listing.options.flags = DCACHE_AS_STORED; /* sizes without reading files */
@@ -341,7 +345,6 @@ const struct command command_ls = {
     .summary = "list keys",
     .min = 0,
     .max = 1,
-    .opening = OPEN_THERE,
     .options = ls_options,
     .run = run_ls,
     .notes = "Control characters and backslashes in text keys are escaped; bytes and pickles are\n"

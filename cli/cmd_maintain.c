@@ -48,8 +48,11 @@ static int run_check(struct cli *cli, const struct args *args)
 {
     struct dcache_report report = {0};
     size_t left = 0;
-    int rc = dcache_check(cli->cache, args_option(args, "fix") != NULL, &report);
+    int rc = cli_open(cli, OPEN_THERE);
 
+    if (rc)
+        return rc;
+    rc = dcache_check(cli->cache, args_option(args, "fix") != NULL, &report);
     if (rc < 0)
         return fail_status(cli, rc);
     for (size_t i = 0; i < report.count; i++)
@@ -91,18 +94,24 @@ static int finish_removal(struct cli *cli, int rc, int64_t removed)
 static int run_expire(struct cli *cli, const struct args *args)
 {
     int64_t removed = 0;
-    int rc = dcache_expire(cli->cache, 0, &removed);
+    int rc = cli_open(cli, OPEN_THERE);
 
     (void)args; /* it takes none */
+    if (rc)
+        return rc;
+    rc = dcache_expire(cli->cache, 0, &removed);
     return finish_removal(cli, rc, removed);
 }
 
 static int run_cull(struct cli *cli, const struct args *args)
 {
     int64_t removed = 0;
-    int rc = dcache_cull(cli->cache, &removed);
+    int rc = cli_open(cli, OPEN_THERE);
 
     (void)args; /* it takes none */
+    if (rc)
+        return rc;
+    rc = dcache_cull(cli->cache, &removed);
     return finish_removal(cli, rc, removed);
 }
 
@@ -111,9 +120,9 @@ static int run_evict(struct cli *cli, const struct args *args)
     struct dcache_value tag = dcache_text(args->words[0]);
     const char *type = args_option(args, "tag-type");
     int64_t removed = 0;
-    int rc = value_parse(cli, type, args->words[0], &tag);
+    int rc;
 
-    if (rc)
+    if ((rc = value_parse(cli, type, args->words[0], &tag)) || (rc = cli_open(cli, OPEN_THERE)))
         return rc;
     rc = dcache_evict(cli->cache, &tag, &removed);
     return finish_removal(cli, rc, removed);
@@ -122,8 +131,11 @@ static int run_evict(struct cli *cli, const struct args *args)
 static int run_clear(struct cli *cli, const struct args *args)
 {
     int64_t removed = 0, count;
-    int rc = dcache_count(cli->cache, &count);
+    int rc = cli_open(cli, OPEN_THERE);
 
+    if (rc)
+        return rc;
+    rc = dcache_count(cli->cache, &count);
     if (rc < 0)
         return fail_status(cli, rc);
     if (!args_option(args, "yes") && isatty(STDIN_FILENO)) {
@@ -145,6 +157,8 @@ static int run_compact(struct cli *cli, const struct args *args)
     int rc;
 
     (void)args; /* it takes none */
+    if ((rc = cli_open(cli, OPEN_THERE)))
+        return rc;
     if ((rc = dcache_stats(cli->cache, 0, &before)) < 0 || (rc = dcache_compact(cli->cache)) < 0 ||
         (rc = dcache_stats(cli->cache, 0, &after)) < 0)
         return fail_status(cli, rc);
@@ -169,8 +183,11 @@ static int run_compact(struct cli *cli, const struct args *args)
 static int run_backup(struct cli *cli, const struct args *args)
 {
     struct json json = {.out = stdout};
-    int rc = dcache_backup(cli->cache, args->words[0]);
+    int rc = cli_open(cli, OPEN_THERE);
 
+    if (rc)
+        return rc;
+    rc = dcache_backup(cli->cache, args->words[0]);
     if (rc < 0)
         return fail_status(cli, rc);
     if (cli->json) {
@@ -204,7 +221,6 @@ const struct command command_check = {
     .summary = "look for disagreement of rows and files",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .options = check_options,
     .run = run_check,
     .notes = "The exit code is 1 if there are problems that were not fixed.",
@@ -216,7 +232,6 @@ const struct command command_expire = {
     .summary = "remove expired items",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .run = run_expire,
 };
 
@@ -226,7 +241,6 @@ const struct command command_cull = {
     .summary = "remove items until the size limit is kept",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .run = run_cull,
 };
 
@@ -236,7 +250,6 @@ const struct command command_evict = {
     .summary = "remove all items with a tag",
     .min = 1,
     .max = 1,
-    .opening = OPEN_THERE,
     .options = evict_options,
     .run = run_evict,
 };
@@ -247,7 +260,6 @@ const struct command command_clear = {
     .summary = "remove all items",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .options = clear_options,
     .run = run_clear,
 };
@@ -258,7 +270,6 @@ const struct command command_compact = {
     .summary = "give unused space back to the file system",
     .min = 0,
     .max = 0,
-    .opening = OPEN_THERE,
     .run = run_compact,
 };
 
@@ -268,6 +279,5 @@ const struct command command_backup = {
     .summary = "make a consistent copy in a new directory",
     .min = 1,
     .max = 1,
-    .opening = OPEN_THERE,
     .run = run_backup,
 };

@@ -125,13 +125,14 @@ static int run_with_input(struct run *run)
     if (code)
         return code;
     if (args_option(run->args, "key")) {
-        print_plain(stdout, &run->key);
+        (void)fwrite(run->key.data, 1, run->key.size, stdout); /* it holds no control character */
         putchar('\n');
         return EXIT_HIT;
     }
-    rc = cli_open(cli, 0);
-    if (rc < 0)
-        (void)fail_status(cli, rc); /* and go on without */
+    rc = cli_open(cli, OPEN_CREATE);
+    if (rc == EXIT_USAGE)
+        return rc;
+    /* Any other failure is said, and the command is run without a cache. */
     if (rc == 0 && !args_option(run->args, "refresh") && replay(run, &code))
         return code;
     return run_and_remember(run);
@@ -174,7 +175,6 @@ const struct command command_run = {
     .summary = "run a command, or replay what it printed the last time",
     .min = 1,
     .max = -1,
-    .opening = OPEN_ITSELF,
     .stop_early = 1,
     .options = run_options,
     .run = run_run,

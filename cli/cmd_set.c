@@ -164,6 +164,8 @@ static int store_value(struct cli *cli, const struct args *args, enum store what
         (rc = tag_argument(cli, args, "tag", &tag)) ||
         (rc = side_argument(cli, args, DCACHE_BACK, &side)))
         return rc;
+    if ((rc = cli_open(cli, OPEN_CREATE)))
+        return rc;
     options.tag = &tag;
     if (args_option(args, "pin"))
         options.flags |= DCACHE_PINNED;
@@ -257,7 +259,6 @@ const struct command command_set = {
     .summary = "store a value under a key",
     .min = 1,
     .max = 2,
-    .opening = OPEN_CREATE,
     .options = set_options,
     .run = run_set,
     .notes = set_notes,
@@ -269,7 +270,6 @@ const struct command command_add = {
     .summary = "store a value if the key is not there",
     .min = 1,
     .max = 2,
-    .opening = OPEN_CREATE,
     .options = set_options,
     .run = run_add,
     .notes = set_notes,
@@ -281,7 +281,6 @@ const struct command command_push = {
     .summary = "append a value to a queue, print its key",
     .min = 0,
     .max = 1,
-    .opening = OPEN_CREATE,
     .options = push_options,
     .run = run_push,
     .notes = set_notes,

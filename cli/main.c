@@ -1,4 +1,4 @@
-/* main.c - diskcache(1): find the command, parse its arguments, open the cache, run it.
+/* main.c - diskcache(1): find the command, parse its arguments, run it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -67,12 +67,14 @@ void cli_free_all(struct cli *cli)
 }
 
 /* $DISKCACHE_DIR, else the place that the XDG base directory specification gives to caches. */
-static int choose_directory(struct cli *cli)
+int cli_directory(struct cli *cli)
 {
     const char *base = getenv("DISKCACHE_DIR"), *tail = "/diskcache";
     size_t size;
     char *path;
 
+    if (cli->directory)
+        return 0;
     if (base && *base) {
         cli->directory = base;
         return 0;
@@ -112,34 +114,21 @@ static int take_common(struct cli *cli, const struct args *args)
     return 0;
 }
 
-int cli_open(struct cli *cli, unsigned flags)
+int cli_open(struct cli *cli, enum opening opening)
 {
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
+    int rc = cli_directory(cli);
 
-    options.flags = flags;
-    options.timeout = cli->timeout;
-    return dcache_open(cli->directory, &options, &cli->cache);
-}
-
-static int open_and_run(struct cli *cli, const struct args *args)
-{
-    const struct command *command = cli->command;
-    int rc = 0;
-
-    if (!cli->directory && command->opening != OPEN_NONE)
-        rc = choose_directory(cli);
     if (rc)
         return rc;
-    if (command->opening == OPEN_THERE || command->opening == OPEN_CREATE) {
-        rc = cli_open(cli, command->opening == OPEN_THERE ? DCACHE_NO_CREATE : 0);
-        if (rc == DCACHE_NOT_FOUND)
-            return fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
-        if (rc < 0)
-            return fail_status(cli, rc);
-    }
-    rc = command->run(cli, args);
-    dcache_close(cli->cache);
-    return rc;
+    options.flags = opening == OPEN_CREATE ? 0 : DCACHE_NO_CREATE;
+    options.timeout = cli->timeout;
+    rc = dcache_open(cli->directory, &options, &cli->cache);
+    if (rc == DCACHE_NOT_FOUND && opening == OPEN_QUIETLY)
+        return EXIT_MISS;
+    if (rc == DCACHE_NOT_FOUND)
+        return fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
+    return rc < 0 ? fail_status(cli, rc) : 0;
 }
 
 /* argv[0] is the name of the command. */
@@ -160,7 +149,8 @@ static int run_command(struct cli *cli, int argc, char **argv)
     else if (rc == 0 && command->max >= 0 && args.count > command->max)
         rc = usage(cli, "'%s' is one argument too many", args.words[command->max]);
     else if (rc == 0 && (rc = take_common(cli, &args)) == 0)
-        rc = open_and_run(cli, &args);
+        rc = command->run(cli, &args);
+    dcache_close(cli->cache);
     args_clear(&args);
     return rc;
 }

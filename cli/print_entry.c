@@ -20,12 +20,15 @@ const struct option_spec fetch_options[] = {
     {0, NULL, NULL, NULL},
 };
 
-int print_missing(struct cli *cli, const struct dcache_value *key)
+int print_missing(struct cli *cli, const struct dcache_value *key, const char *fallback)
 {
     struct json json = {.out = stdout};
 
-    if (!cli->json)
-        return EXIT_MISS; /* silent, as grep is: the exit code says it */
+    if (!cli->json) {
+        if (fallback)
+            puts(fallback);
+        return fallback ? EXIT_HIT : EXIT_MISS; /* silent, as grep is: the exit code says it */
+    }
     json_open(&json, '{');
     if (key) {
         json_name(&json, "key");
@@ -33,9 +36,13 @@ int print_missing(struct cli *cli, const struct dcache_value *key)
     }
     json_name(&json, "found");
     json_bool(&json, 0);
+    if (fallback) {
+        json_name(&json, "value");
+        json_string(&json, fallback);
+    }
     json_close(&json, '}');
     json_end(&json);
-    return EXIT_MISS;
+    return fallback ? EXIT_HIT : EXIT_MISS;
 }
 
 static int print_json(struct cli *cli, struct dcache_entry *entry)
