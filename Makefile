@@ -4,6 +4,7 @@ DESTDIR ?=
 TOOL = build/plain/diskcache
 
 export DESTDIR PREFIX
+export PYTHONDONTWRITEBYTECODE = 1
 
 all: ready-to-build
 	@scripts/build.sh plain
@@ -19,15 +20,20 @@ check: ready-to-check
 # Against Python's diskcache 5.6.3, in the same run. BENCH_ARGS=--quick takes a third of the work.
 bench: ready-to-check
 	@scripts/build.sh plain
-	@$$(scripts/oracle.sh) bench/bench.py build/plain/tests/bench $(BENCH_ARGS)
+	@$$(scripts/oracle.sh) bench/bench.py build/plain/tests/bench --json build/bench.json \
+		$(BENCH_ARGS)
 
 install: all
 	@scripts/install.sh
 
-# The long form of what `check` does for half a minute: processes killed at random moments.
+# The long form: processes killed at random moments, everything at once for minutes.
 torture: ready-to-check
 	@scripts/build.sh plain
 	@build/plain/tests/torture --kills 300
+	@build/plain/tests/stress --processes 8 --seconds 60
+	@build/plain/tests/stress --threads 16 --seconds 60
+	@build/plain/tests/stress --processes 8 --seconds 30 --policy least-recently-used
+	@build/plain/tests/stress --processes 8 --seconds 30 --policy least-frequently-used
 
 sanitize: ready-to-check
 	@scripts/test.sh asan

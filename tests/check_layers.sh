@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 
 # Top to bottom; names on one line do not know each other.
 layers='
-cache queue iterate bulk open maintain backup
+cache queue iterate bulk handle maintain backup
 evict check
+entry
 txn
 store
 schema
