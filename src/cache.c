@@ -1,0 +1,355 @@
+/* cache.c - the operations on one key: each is one function, readable from top to bottom. */
+#include "entry.h"
+#include "evict.h"
+
+#include <stdlib.h>
+
+/* ---- store ---- */
+
+static int put(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
+               const struct dcache_set_options *given, bool only_if_absent)
+{
+    ENTRY_OPTIONS(struct dcache_set_options, options, given);
+    struct txn txn = txn_new(cache);
+    struct item item = {0};
+    struct row old = {0};
+    bool found = false;
+    int64_t rowid;
+    int rc;
+
+    /* The file goes down before the lock goes up: a large value must not make every other writer
+     * wait for our disk. The transaction owns the file until it commits. */
+    rc = item_value(&item, &txn, value, &options);
+    if (rc == 0)
+        rc = item_key(&item, cache->store, key);
+    if (rc == 0)
+        rc = txn_begin(&txn);
+    if (rc < 0)
+        goto done;
+    /* Look, then update or insert: an upsert would lose the old file's name. */
+    rc = row_find(txn.db, &item.row.key, item.row.raw, &old);
+    found = rc == 0;
+    if (found && row_is_live(&old, os_now())) {
+        if (options.flags & DCACHE_KEEP_EXPIRE)
+            item.row.expire_time = old.expire_time;
+        if (only_if_absent && entry_check_file(cache->store, &old) == 0)
+            rc = DCACHE_EXISTS;
+    }
+    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+        rc = item_store(&item, &txn, found ? &old : NULL, &rowid);
+    if (rc == 0)
+        rc = evict_some(&txn, &rowid, 1); /* never the newcomer */
+    if (rc == 0)
+        rc = txn_commit(&txn);
+done:
+    txn_end(&txn);
+    row_clear(&old);
+    return rc;
+}
+
+int dcache_set(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
+               const struct dcache_set_options *options)
+{
+    return put(cache, key, value, options, false);
+}
+
+int dcache_add(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
+               const struct dcache_set_options *options)
+{
+    return put(cache, key, value, options, true);
+}
+
+/* ---- look up ---- */
+
+/* For statistics and policies: kept in memory, written by a later writer, or here and now if there
+ * is no room, provided that nobody holds the lock. */
+static void note_read(dcache *cache, int64_t rowid)
+{
+    struct store *store = cache->store;
+    struct shared_segment *segment = store->shared.segment;
+    struct txn txn;
+
+    if (store->settings.statistics)
+        atomic_fetch_add_explicit(rowid ? &segment->hits : &segment->misses, 1,
+                                  memory_order_relaxed);
+    if (rowid == 0 || store->settings.policy < POLICY_USED ||
+        shared_note_access(&store->shared, rowid, os_now()) || store->read_only || cache->scope)
+        return;
+    txn = txn_new(cache);
+    txn.deadline = 0;
+    if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_commit(&txn) == 0)
+        (void)shared_note_access(&store->shared, rowid, os_now()); /* one note more or less */
+    txn_end(&txn);
+}
+
+static int read_row(dcache *cache, const struct item *item, struct row *ret_row)
+{
+    struct db *db;
+    int rc = txn_read_begin(cache, &db);
+
+    if (rc < 0)
+        return rc;
+    rc = row_get(db, &item->row.key, item->row.raw, ret_row);
+    txn_read_end(cache, db);
+    return rc;
+}
+
+/* A file that is not there any more belongs to a value that was just replaced: read the row again.
+ * Only a row that still names the missing file is without a value. */
+static int lookup(dcache *cache, const struct item *item, unsigned flags, struct row *row,
+                  int *ret_fd)
+{
+    char *missing = NULL;
+    int rc;
+
+    for (;;) {
+        rc = read_row(cache, item, row);
+        if (rc == 0 && !row_is_live(row, os_now()))
+            rc = DCACHE_NOT_FOUND;
+        if (rc < 0)
+            break;
+        rc = entry_open_file(cache->store, row, flags, ret_fd);
+        if (rc != DCACHE_NOT_FOUND || (missing && strcmp(missing, row->filename) == 0))
+            break;
+        free(missing);
+        missing = os_strdup(row->filename);
+        if (!missing)
+            rc = DCACHE_NOMEM;
+        row_clear(row);
+        if (rc == DCACHE_NOMEM)
+            break;
+    }
+    free(missing);
+    if (rc < 0)
+        row_clear(row);
+    return rc;
+}
+
+int dcache_get(dcache *cache, const struct dcache_value *key,
+               const struct dcache_get_options *given, struct dcache_entry *ret_entry)
+{
+    ENTRY_OPTIONS(struct dcache_get_options, options, given);
+    struct item item = {0};
+    struct row row = {0};
+    int64_t rowid = 0;
+    int fd = -1, rc;
+
+    entry_init(ret_entry);
+    rc = item_key(&item, cache->store, key);
+    if (rc < 0)
+        return rc;
+    rc = lookup(cache, &item, options.flags, &row, &fd);
+    if (rc == 0) {
+        rowid = row.rowid;
+        rc = entry_fill(&row, fd, options.flags, ret_entry);
+    }
+    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+        note_read(cache, rowid);
+    return rc;
+}
+
+int dcache_contains(dcache *cache, const struct dcache_value *key)
+{
+    struct item item = {0};
+    struct row row = {0};
+    int fd, rc = item_key(&item, cache->store, key);
+
+    if (rc == 0)
+        rc = lookup(cache, &item, DCACHE_NO_VALUE, &row, &fd);
+    row_clear(&row);
+    return rc;
+}
+
+/* ---- change ---- */
+
+/* Find a live row with its value; one whose file is missing goes, and counts as not there. */
+static int find_live(struct txn *txn, const struct item *item, unsigned flags, struct row *row,
+                     int *ret_fd)
+{
+    int rc = row_get(txn->db, &item->row.key, item->row.raw, row);
+
+    *ret_fd = -1;
+    if (rc < 0)
+        return rc;
+    if (!row_is_live(row, os_now()))
+        return DCACHE_NOT_FOUND;
+    rc = entry_open_file(txn->cache->store, row, flags, ret_fd);
+    if (rc == DCACHE_NOT_FOUND) {
+        rc = txn_drop(txn, row->rowid, row->size, row->filename);
+        if (rc == 0)
+            rc = txn_commit(txn);
+        if (rc == 0)
+            rc = DCACHE_NOT_FOUND;
+    }
+    return rc;
+}
+
+int dcache_touch(dcache *cache, const struct dcache_value *key,
+                 const struct dcache_set_options *given)
+{
+    ENTRY_OPTIONS(struct dcache_set_options, options, given);
+    struct txn txn = txn_new(cache);
+    struct item item = {0};
+    struct row row = {0};
+    double expire_time;
+    int fd, rc;
+
+    rc = entry_expiry(options.expire, options.expire_at, os_now(), &expire_time);
+    if (rc == 0)
+        rc = item_key(&item, cache->store, key);
+    if (rc == 0)
+        rc = txn_begin(&txn);
+    if (rc == 0)
+        rc = find_live(&txn, &item, DCACHE_NO_VALUE, &row, &fd);
+    if (rc == 0 && !(options.flags & DCACHE_KEEP_EXPIRE))
+        rc = row_touch(txn.db, row.rowid, expire_time);
+    if (rc == 0)
+        rc = txn_commit(&txn);
+    txn_end(&txn);
+    row_clear(&row);
+    return rc;
+}
+
+static int add_numbers(const struct dcache_value *a, const struct dcache_value *b,
+                       struct dcache_value *ret)
+{
+    int64_t sum;
+
+    if ((a->type != DCACHE_INT && a->type != DCACHE_DOUBLE) ||
+        (b->type != DCACHE_INT && b->type != DCACHE_DOUBLE))
+        return os_fail(DCACHE_TYPE, "not a number");
+    if (a->type == DCACHE_INT && b->type == DCACHE_INT) {
+        if (__builtin_add_overflow(a->integer, b->integer, &sum))
+            return os_fail(DCACHE_RANGE, "the sum does not fit into 64 bits");
+        *ret = dcache_int(sum);
+        return 0;
+    }
+    *ret = dcache_double((a->type == DCACHE_INT ? (double)a->integer : a->real) +
+                         (b->type == DCACHE_INT ? (double)b->integer : b->real));
+    return 0;
+}
+
+/* A new number, in place of nothing or of what has expired. */
+static int begin_number(struct txn *txn, struct item *item, const struct row *old,
+                        const struct dcache_incr_options *options, const struct dcache_value *value)
+{
+    struct dcache_set_options set = DCACHE_OPTIONS(struct dcache_set_options);
+    int64_t rowid;
+    int rc;
+
+    set.flags = options->flags & DCACHE_PINNED;
+    set.expire = options->expire;
+    set.expire_at = options->expire_at;
+    set.tag = options->tag;
+    rc = item_value(item, txn, value, &set); /* a number: no file, no wait */
+    if (rc == 0)
+        rc = item_store(item, txn, old, &rowid);
+    return rc < 0 ? rc : evict_some(txn, &rowid, 1);
+}
+
+/* The live number under a key becomes its sum with `delta`. */
+static int change_number(struct txn *txn, const struct row *row, const struct dcache_value *delta,
+                         struct dcache_value *sum)
+{
+    struct dcache_value column = row->value;
+    int rc;
+
+    value_from_column(&column, row->mode); /* a NaN is kept as a pickle, and stays NaN */
+    if (column.type == DCACHE_DOUBLE && row->mode == MODE_PICKLE) {
+        *sum = column;
+        return 0;
+    }
+    rc = row->filename || row->mode != MODE_RAW ? os_fail(DCACHE_TYPE, "not a number")
+                                                : add_numbers(&column, delta, sum);
+    if (rc == 0 && sum->type == DCACHE_DOUBLE && isnan(sum->real))
+        rc = os_fail(DCACHE_RANGE, "the sum is not a number");
+    if (rc == 0)
+        rc = row_set_number(txn->db, row, sum, (enum policy)txn->cache->store->settings.policy,
+                            os_now());
+    return rc;
+}
+
+int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcache_value *delta,
+                const struct dcache_incr_options *given, struct dcache_value *ret_value)
+{
+    ENTRY_OPTIONS(struct dcache_incr_options, options, given);
+    struct dcache_value zero = dcache_int(0), one = dcache_int(1), sum = zero;
+    struct txn txn = txn_new(cache);
+    struct item item = {0};
+    struct row row = {0};
+    bool live = false;
+    int rc;
+
+    rc = item_key(&item, cache->store, key);
+    if (rc == 0)
+        rc = txn_begin(&txn);
+    if (rc < 0)
+        goto done;
+    rc = row_get(txn.db, &item.row.key, item.row.raw, &row);
+    if (rc == 0)
+        live = row_is_live(&row, os_now()) && entry_check_file(cache->store, &row) == 0;
+    if (rc < 0 && rc != DCACHE_NOT_FOUND)
+        goto done;
+    if (live) {
+        rc = change_number(&txn, &row, delta ? delta : &one, &sum);
+    } else if (options.flags & DCACHE_MUST_EXIST) {
+        rc = DCACHE_NOT_FOUND;
+    } else {
+        bool there = rc == 0;
+
+        rc = add_numbers(options.initial ? options.initial : &zero, delta ? delta : &one, &sum);
+        if (rc == 0)
+            rc = begin_number(&txn, &item, there ? &row : NULL, &options, &sum);
+    }
+    if (rc == 0)
+        rc = txn_commit(&txn);
+    if (rc == 0 && ret_value)
+        *ret_value = sum;
+done:
+    txn_end(&txn);
+    row_clear(&row);
+    return rc;
+}
+
+int dcache_pop(dcache *cache, const struct dcache_value *key,
+               const struct dcache_get_options *given, struct dcache_entry *ret_entry)
+{
+    ENTRY_OPTIONS(struct dcache_get_options, options, given);
+    struct txn txn = txn_new(cache);
+    struct item item = {0};
+    struct row row = {0};
+    int fd = -1, rc;
+
+    entry_init(ret_entry);
+    rc = item_key(&item, cache->store, key);
+    if (rc == 0)
+        rc = txn_begin(&txn);
+    if (rc == 0)
+        rc = find_live(&txn, &item, options.flags, &row, &fd);
+    if (rc == 0)
+        rc = entry_take(&txn, &row, fd, options.flags, ret_entry);
+    txn_end(&txn);
+    row_clear(&row);
+    return rc;
+}
+
+int dcache_delete(dcache *cache, const struct dcache_value *key)
+{
+    struct txn txn = txn_new(cache);
+    struct item item = {0};
+    struct row row = {0};
+    int fd, rc;
+
+    rc = item_key(&item, cache->store, key);
+    if (rc == 0)
+        rc = txn_begin(&txn);
+    if (rc == 0)
+        rc = find_live(&txn, &item, DCACHE_NO_VALUE, &row, &fd);
+    if (rc == 0)
+        rc = txn_drop(&txn, row.rowid, row.size, row.filename);
+    if (rc == 0)
+        rc = txn_commit(&txn);
+    txn_end(&txn);
+    row_clear(&row);
+    return rc;
+}

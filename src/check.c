@@ -1,0 +1,380 @@
+/* check.c - where rows and files disagree, and mending it. See check.h.
+ *
+ * A first look takes no lock and may be deceived by writes going on. Only if it finds something does
+ * a second look, under the write lock, decide: there no file of ours is without its row, unless its
+ * writer is dead (F1). */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PAGE 100
+#define GRACE \
+    600.0 /* seconds before a file of unknown origin, without a row, counts as left over */
+
+struct check {
+    struct dcache *cache;
+    struct store *store;
+    struct db *db;
+    struct txn *txn; /* NULL: the first look, or a read-only cache */
+    bool fix;
+    struct dcache_report report;
+    struct victim *rows; /* those with a file, sorted by filename */
+    size_t row_count, row_room;
+};
+
+/* ---- the report ---- */
+
+__attribute__((format(printf, 4, 5))) static int add(struct check *check,
+                                                     enum dcache_problem_kind kind, bool fixed,
+                                                     const char *format, ...)
+{
+    struct dcache_report *report = &check->report;
+    struct dcache_problem *grown = os_realloc(report->problems,
+                                              (report->count + 1) * sizeof *grown);
+    va_list args;
+    int length;
+
+    if (!grown)
+        return DCACHE_NOMEM;
+    report->problems = grown;
+    va_start(args, format);
+    length = os_fault() ? -1 : vasprintf(&grown[report->count].text, format, args);
+    va_end(args);
+    if (length < 0)
+        return os_fail(DCACHE_NOMEM, "out of memory");
+    grown[report->count].kind = kind;
+    grown[report->count].fixed = fixed;
+    report->count++;
+    return 0;
+}
+
+void dcache_report_clear(struct dcache_report *report)
+{
+    if (!report)
+        return;
+    for (size_t i = 0; i < report->count; i++)
+        free(report->problems[i].text);
+    free(report->problems);
+    memset(report, 0, sizeof *report);
+}
+
+/* ---- rows ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct victim *)a)->filename, ((const struct victim *)b)->filename);
+}
+
+static bool is_known(const struct check *check, const char *name)
+{
+    struct victim wanted = {.filename = (char *)(uintptr_t)name}; /* only compared */
+
+    return check->row_count > 0 &&
+           bsearch(&wanted, check->rows, check->row_count, sizeof wanted, compare_names) != NULL;
+}
+
+static void free_rows(struct check *check)
+{
+    for (size_t i = 0; i < check->row_count; i++)
+        free(check->rows[i].filename);
+    free(check->rows);
+    check->rows = NULL;
+    check->row_count = check->row_room = 0;
+}
+
+static int load_rows(struct check *check)
+{
+    struct row_query query = {.select = ROW_FILES, .after = INT64_MIN};
+    int count, rc;
+
+    do {
+        if (check->row_count + PAGE > check->row_room) {
+            size_t room = check->row_room ? 2 * check->row_room : 4 * PAGE;
+            struct victim *grown = os_realloc(check->rows, room * sizeof *grown);
+
+            if (!grown)
+                return DCACHE_NOMEM;
+            check->rows = grown;
+            check->row_room = room;
+        }
+        rc = row_victims(check->db, &query, PAGE, check->rows + check->row_count, &count);
+        if (rc < 0)
+            return rc;
+        check->row_count += (size_t)count;
+        if (count > 0)
+            query.after = check->rows[check->row_count - 1].rowid;
+    } while (count == PAGE);
+    if (check->row_count > 0)
+        qsort(check->rows, check->row_count, sizeof *check->rows, compare_names);
+    return 0;
+}
+
+static int check_row(struct check *check, const struct victim *row)
+{
+    bool fix = check->fix && check->txn;
+    int64_t size = 0;
+    int fd, rc;
+
+    rc = file_open(&check->store->files, row->filename, 0, &fd, &size);
+    if (rc == 0)
+        os_close(fd);
+    if (rc == DCACHE_NOT_FOUND) {
+        rc = fix ? txn_drop(check->txn, row->rowid, row->size, NULL) : 0;
+        return rc < 0 ? rc : add(check, DCACHE_PROBLEM_MISSING, fix, "%s: missing", row->filename);
+    }
+    if (rc < 0 || size == row->size)
+        return rc;
+    if (size < row->size) {
+        rc = fix ? txn_drop(check->txn, row->rowid, row->size, row->filename) : 0;
+        return rc < 0 ? rc
+                      : add(check, DCACHE_PROBLEM_TRUNCATED, fix, "%s: %lld bytes, not %lld",
+                            row->filename, (long long)size, (long long)row->size);
+    }
+    if (fix) {
+        rc = row_set_size(check->db, row->rowid, size);
+        check->txn->size += size - row->size;
+    }
+    return rc < 0 ? rc
+                  : add(check, DCACHE_PROBLEM_SIZE, fix, "%s: %lld bytes, not %lld", row->filename,
+                        (long long)size, (long long)row->size);
+}
+
+/* ---- files ---- */
+
+static int stray(struct check *check, const char *name)
+{
+    bool fix = check->fix && check->txn;
+    int rc = fix ? file_remove(&check->store->files, name) : 0;
+
+    return rc < 0 ? rc : add(check, DCACHE_PROBLEM_STRAY, fix, "%s: no item has it", name);
+}
+
+static bool is_old(struct check *check, const char *name)
+{
+    struct stat st;
+
+    if (os_fstatat(check->store->files.dir, name, &st) < 0)
+        return false;
+    return os_now() - (double)st.st_mtim.tv_sec > GRACE;
+}
+
+static int check_file(struct check *check, const char *name)
+{
+    if (is_known(check, name))
+        return 0;
+    if (!file_is_layout(name))
+        return add(check, DCACHE_PROBLEM_UNKNOWN, false, "%s: not of a cache", name);
+    if (!file_is_marked(name) && !is_old(check, name))
+        return 0; /* perhaps 5.6.3 is about to make its row */
+    return stray(check, name);
+}
+
+static int check_temporary(struct check *check, const char *name, uint32_t slot)
+{
+    int lives = shared_slot_lives(&check->store->shared, slot);
+
+    if (lives == 1 || (lives < 0 && !is_old(check, name)))
+        return 0;
+    return stray(check, name);
+}
+
+static int walk(struct check *check, const char *path, int depth);
+
+static int check_name(struct check *check, const char *path, const char *name, int depth)
+{
+    char *full = *path ? os_format("%s/%s", path, name) : os_strdup(name);
+    bool hex = strlen(name) == 2 && strspn(name, "0123456789abcdef") == 2;
+    uint32_t slot;
+    int rc;
+
+    if (!full)
+        return DCACHE_NOMEM;
+    if (depth == 0 && file_is_temp(name, &slot))
+        rc = check_temporary(check, full, slot);
+    else if (depth == 0 && strncmp(name, DB_NAME, strlen(DB_NAME)) == 0)
+        rc = 0;
+    else if (depth < 2 && hex)
+        rc = walk(check, full, depth + 1);
+    else
+        rc = check_file(check, full);
+    free(full);
+    return rc;
+}
+
+static int check_empty(struct check *check, const char *path)
+{
+    bool fix = check->fix && check->txn;
+
+    if (fix && os_unlinkat(check->store->files.dir, path, AT_REMOVEDIR) < 0)
+        return errno == ENOTEMPTY || errno == ENOENT || errno == EEXIST
+                   ? 0
+                   : os_fail_errno("remove %s", path);
+    return add(check, DCACHE_PROBLEM_EMPTY_DIR, fix, "%s: empty directory", path);
+}
+
+static int walk(struct check *check, const char *path, int depth)
+{
+    char **names;
+    size_t count;
+    int rc = 0;
+
+    if (os_list(check->store->files.dir, *path ? path : ".", &names, &count) < 0) {
+        if (errno == ENOENT)
+            return 0; /* gone meanwhile */
+        if (errno == ENOTDIR || errno == ELOOP)
+            return add(check, DCACHE_PROBLEM_UNKNOWN, false, "%s: not of a cache", path);
+        return os_fail_errno("list %s", *path ? path : check->store->path);
+    }
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = check_name(check, path, names[i], depth);
+    free(names);
+    /* Its files may have gone just now, and then it with them. */
+    if (rc == 0 && depth > 0 && count == 0)
+        rc = check_empty(check, path);
+    return rc;
+}
+
+static int check_files(struct check *check)
+{
+    int rc = load_rows(check);
+
+    for (size_t i = 0; rc == 0 && i < check->row_count; i++)
+        rc = check_row(check, &check->rows[i]);
+    if (rc == 0)
+        rc = walk(check, "", 0);
+    free_rows(check);
+    return rc;
+}
+
+/* ---- the database ---- */
+
+static int check_database(struct check *check)
+{
+    sqlite3_stmt *s;
+    int rc = db_prepare(check->db, "PRAGMA integrity_check", &s);
+
+    if (rc < 0)
+        return rc;
+    while (rc >= 0 && (rc = db_step(check->db, s)) == 1) {
+        const char *text = (const char *)sqlite3_column_text(s, 0);
+
+        if (text && strcmp(text, "ok") != 0)
+            rc = add(check, DCACHE_PROBLEM_DATABASE, false, "%s", text);
+    }
+    (void)sqlite3_finalize(s);
+    return rc;
+}
+
+static int check_counter(struct check *check, enum dcache_problem_kind kind, const char *name,
+                         int64_t is, int64_t should)
+{
+    bool fix = check->fix && check->txn;
+    int rc = 0;
+
+    if (is == should)
+        return 0;
+    if (fix)
+        rc = settings_counter_add(check->db, name, should - is);
+    return rc < 0 ? rc
+                  : add(check, kind, fix, "the counter %s is %lld, not %lld", name, (long long)is,
+                        (long long)should);
+}
+
+static int check_counters(struct check *check)
+{
+    const struct txn *scope = check->txn ? check->txn : check->cache->scope;
+    int64_t count, size, real_count, real_size;
+    int rc = txn_counters(scope, check->db, &count, &size);
+
+    if (rc == 0)
+        rc = row_totals(check->db, &real_count, &real_size);
+    if (rc == 0)
+        rc = check_counter(check, DCACHE_PROBLEM_COUNT, "count", count, real_count);
+    if (rc == 0)
+        rc = check_counter(check, DCACHE_PROBLEM_TOTAL, "size", size, real_size);
+    return rc;
+}
+
+/* ---- both looks ---- */
+
+static int first_look(struct check *check, bool database)
+{
+    int rc = txn_read_begin(check->cache, &check->db);
+    bool begin = rc == 0 && !check->cache->scope;
+
+    if (rc < 0)
+        return rc;
+    if (begin)
+        rc = db_exec(check->db, "BEGIN");
+    if (rc == 0 && database)
+        rc = check_database(check);
+    if (rc == 0)
+        rc = check_files(check);
+    if (rc == 0 && database)
+        rc = check_counters(check);
+    if (begin && !sqlite3_get_autocommit(check->db->handle))
+        (void)sqlite3_exec(check->db->handle, "COMMIT", NULL, NULL, NULL); /* nothing was written */
+    txn_read_end(check->cache, check->db);
+    return rc;
+}
+
+static int second_look(struct check *check, bool database)
+{
+    struct txn txn = txn_new(check->cache);
+    int rc = txn_begin(&txn);
+
+    check->txn = &txn;
+    check->db = txn.db;
+    if (rc == 0 && database)
+        rc = check_database(check);
+    if (rc == 0)
+        rc = check_files(check);
+    if (rc == 0)
+        rc = check_counters(check);
+    if (rc == 0 && check->fix)
+        rc = txn_commit(&txn);
+    txn_end(&txn);
+    check->txn = NULL;
+    return rc;
+}
+
+static int look_twice(struct check *check, bool database)
+{
+    int rc = first_look(check, database);
+
+    if (rc == 0 && check->report.count > 0 && !check->store->read_only) {
+        dcache_report_clear(&check->report);
+        rc = second_look(check, database);
+    }
+    free_rows(check);
+    return rc;
+}
+
+int dcache_check(dcache *cache, int fix, struct dcache_report *ret_report)
+{
+    struct check check = {.cache = cache, .store = cache->store, .fix = fix != 0};
+    int rc = 0;
+
+    memset(ret_report, 0, sizeof *ret_report);
+    if (fix && cache->store->read_only)
+        rc = os_fail(DCACHE_READONLY, "the cache is read-only: %s", cache->store->path);
+    if (rc == 0)
+        rc = look_twice(&check, true);
+    if (rc < 0)
+        dcache_report_clear(&check.report);
+    else
+        *ret_report = check.report;
+    return rc;
+}
+
+int check_sweep(dcache *cache)
+{
+    struct check check = {.cache = cache, .store = cache->store, .fix = true};
+    int rc = look_twice(&check, false);
+
+    dcache_report_clear(&check.report);
+    return rc;
+}

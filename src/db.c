@@ -1,0 +1,344 @@
+/* db.c - one SQLite connection. See db.h. */
+#include "db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WAL_LIMIT (INT64_C(4) << 20) /* bytes that the log may keep after a checkpoint */
+
+/* ---- codes ---- */
+
+static int status_of_code(int code, int sys_errno)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+        return DCACHE_TIMEOUT;
+    case SQLITE_NOMEM:
+        return DCACHE_NOMEM;
+    case SQLITE_READONLY:
+        return code == SQLITE_READONLY_DBMOVED ? DCACHE_GONE : DCACHE_READONLY;
+    case SQLITE_FULL:
+        return DCACHE_FULL;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return DCACHE_CORRUPT;
+    case SQLITE_TOOBIG:
+        return DCACHE_TOO_BIG;
+    case SQLITE_IOERR:
+        if (code == SQLITE_IOERR_NOMEM)
+            return DCACHE_NOMEM;
+        return sys_errno == ENOSPC || sys_errno == EDQUOT || sys_errno == EFBIG ? DCACHE_FULL
+                                                                                : DCACHE_IO;
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        return DCACHE_IO;
+    default:
+        return DCACHE_SQLITE;
+    }
+}
+
+int db_fail(struct db *db, int code)
+{
+    int sys_errno = db->handle ? sqlite3_system_errno(db->handle) : 0;
+    const char *text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
+    int primary = code & 0xff;
+
+    /* SQLite keeps errno long after; it says something only of these. */
+    if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN && primary != SQLITE_FULL)
+        sys_errno = 0;
+    return os_fail_sqlite(status_of_code(code, sys_errno), code, sys_errno, text);
+}
+
+/* ---- opening ---- */
+
+static int busy(void *arg, int calls)
+{
+    struct db *db = arg;
+    int64_t now = os_monotonic(), step = calls < 10 ? OS_MS / 10 : OS_MS;
+
+    if (now >= db->deadline)
+        return 0;
+    os_sleep(step < db->deadline - now ? step : db->deadline - now);
+    return 1;
+}
+
+static int note_frames(void *arg, sqlite3 *handle, const char *schema, int frames)
+{
+    (void)handle;
+    (void)schema;
+    ((struct db *)arg)->wal_frames = frames;
+    return SQLITE_OK;
+}
+
+static int configure(struct db *db)
+{
+    static const struct {
+        int option, value;
+    } options[] = {
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0}, {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}, {SQLITE_DBCONFIG_DEFENSIVE, 1},
+        {SQLITE_DBCONFIG_DQS_DDL, 1}, /* 5.6.3 wrote "size" for 'size' in its triggers */
+        {SQLITE_DBCONFIG_DQS_DML, 1},
+    };
+
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        int rc = sqlite3_db_config(db->handle, options[i].option, options[i].value, (int *)NULL);
+
+        if (rc != SQLITE_OK)
+            return db_fail(db, rc);
+    }
+    (void)sqlite3_busy_handler(db->handle, busy, db);    /* cannot fail on an open connection */
+    (void)sqlite3_wal_hook(db->handle, note_frames, db); /* in place of the auto-checkpoint */
+    return 0;
+}
+
+/* Percent-encode what has a meaning in a URI. */
+static char *make_uri(const char *path, unsigned flags)
+{
+    char *uri = os_malloc(3 * strlen(path) + 64), *at = uri;
+
+    if (!uri)
+        return NULL;
+    at += sprintf(at, "file:");
+    for (; *path; path++) {
+        if (*path == '%' || *path == '?' || *path == '#')
+            at += sprintf(at, "%%%02X", (unsigned char)*path);
+        else
+            *at++ = *path;
+    }
+    (void)sprintf(at, "%s",
+                  flags & DB_IMMUTABLE   ? "?immutable=1"
+                  : flags & DB_READ_ONLY ? "?readonly_shm=1"
+                                         : "");
+    return uri;
+}
+
+int db_open(struct db *db, const char *path, unsigned flags)
+{
+    int mode = flags & (DB_READ_ONLY | DB_IMMUTABLE) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    char *uri = make_uri(path, flags);
+    int rc, code;
+
+    if (!uri)
+        return DCACHE_NOMEM;
+    code = os_fault() ? SQLITE_CANTOPEN
+                      : sqlite3_open_v2(uri, &db->handle,
+                                        mode | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
+                                            SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
+                                        NULL);
+    free(uri);
+    rc = code == SQLITE_OK ? configure(db) : db_fail(db, code);
+    if (rc < 0)
+        db_close(db);
+    return rc;
+}
+
+void db_close(struct db *db)
+{
+    for (int i = 0; i < DB_STATEMENTS; i++) {
+        (void)sqlite3_finalize(db->statements[i]); /* repeats the error of its last step */
+        db->statements[i] = NULL;
+    }
+    (void)sqlite3_close(db->handle); /* no statement is left that it could refuse for */
+    db->handle = NULL;
+}
+
+/* ---- statements ---- */
+
+int db_exec(struct db *db, const char *sql)
+{
+    int code = os_fault() ? SQLITE_IOERR : sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+    return code == SQLITE_OK ? 0 : db_fail(db, code);
+}
+
+static int prepare(struct db *db, const char *sql, unsigned flags, sqlite3_stmt **ret_statement)
+{
+    int code = os_fault() ? SQLITE_NOMEM
+                          : sqlite3_prepare_v3(db->handle, sql, -1, flags, ret_statement, NULL);
+
+    return code == SQLITE_OK ? 0 : db_fail(db, code);
+}
+
+int db_statement(struct db *db, int index, const char *sql, sqlite3_stmt **ret_statement)
+{
+    if (!db->statements[index]) {
+        int rc = prepare(db, sql, SQLITE_PREPARE_PERSISTENT, &db->statements[index]);
+
+        if (rc < 0)
+            return rc;
+    }
+    *ret_statement = db->statements[index];
+    return 0;
+}
+
+int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement)
+{
+    return prepare(db, sql, 0, ret_statement);
+}
+
+int db_step(struct db *db, sqlite3_stmt *statement)
+{
+    int code = os_fault() ? SQLITE_IOERR : sqlite3_step(statement), rc;
+
+    if (code == SQLITE_ROW)
+        return 1;
+    rc = code == SQLITE_DONE ? 0 : db_fail(db, code);
+    (void)sqlite3_reset(statement); /* repeats the code of the step */
+    return rc;
+}
+
+int db_run(struct db *db, sqlite3_stmt *statement)
+{
+    int rc;
+
+    do
+        rc = db_step(db, statement);
+    while (rc == 1);
+    return rc;
+}
+
+int db_integer(struct db *db, sqlite3_stmt *statement, int64_t fallback, int64_t *ret_integer)
+{
+    int rc = db_step(db, statement);
+
+    if (rc < 0)
+        return rc;
+    *ret_integer = rc == 1 ? sqlite3_column_int64(statement, 0) : fallback;
+    (void)sqlite3_reset(statement);
+    return 0;
+}
+
+int db_bind(struct db *db, sqlite3_stmt *statement, int index, const struct dcache_value *value)
+{
+    /* NULL would bind SQL NULL in place of nothing. */
+    const void *data = value_is_data(value) && value->size > 0 ? value->data : "";
+    int code;
+
+    switch (value->type) {
+    case DCACHE_INT:
+        code = sqlite3_bind_int64(statement, index, value->integer);
+        break;
+    case DCACHE_DOUBLE:
+        code = sqlite3_bind_double(statement, index, value->real);
+        break;
+    case DCACHE_TEXT:
+        code = sqlite3_bind_text64(statement, index, data, value->size, SQLITE_STATIC, SQLITE_UTF8);
+        break;
+    case DCACHE_BYTES:
+    case DCACHE_PICKLE:
+        code = sqlite3_bind_blob64(statement, index, data, value->size, SQLITE_STATIC);
+        break;
+    case DCACHE_NONE:
+    case DCACHE_FD:
+    case DCACHE_READER:
+    case DCACHE_STORED:
+    default:
+        code = sqlite3_bind_null(statement, index);
+        break;
+    }
+    return code == SQLITE_OK ? 0 : db_fail(db, code);
+}
+
+struct dcache_value db_column(sqlite3_stmt *statement, int column)
+{
+    const void *data;
+
+    switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+        return dcache_int(sqlite3_column_int64(statement, column));
+    case SQLITE_FLOAT:
+        return dcache_double(sqlite3_column_double(statement, column));
+    case SQLITE_TEXT:
+        data = sqlite3_column_text(statement, column); /* before _bytes, which may move it */
+        return dcache_sized(DCACHE_TEXT, data, (size_t)sqlite3_column_bytes(statement, column));
+    case SQLITE_BLOB:
+        data = sqlite3_column_blob(statement, column);
+        return dcache_sized(DCACHE_BYTES, data, (size_t)sqlite3_column_bytes(statement, column));
+    default:
+        return dcache_none();
+    }
+}
+
+/* ---- the file ---- */
+
+bool db_has_moved(struct db *db)
+{
+    int moved = 0;
+
+    return sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved;
+}
+
+void db_checkpoint(struct db *db)
+{
+    int64_t saved = db->deadline;
+    int frames = 0, copied = 0;
+
+    db->deadline = 0; /* never wait for a reader: the next commit tries again */
+    if (!os_fault() && sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                                 &frames, &copied) == SQLITE_OK) {
+        /* A page has 512 bytes at least; 4096 is what it has unless somebody chose otherwise. */
+        if (frames == copied && (int64_t)frames * 4096 > WAL_LIMIT)
+            (void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                            NULL); /* BUSY: a reader uses the log */
+        db->wal_frames = frames - copied;
+    }
+    db->deadline = saved;
+}
+
+/* ---- fork ---- */
+
+static dev_t device_shift;
+
+static int shifted_fstat(int fd, struct stat *st)
+{
+    int rc = fstat(fd, st);
+
+    st->st_dev += device_shift;
+    return rc;
+}
+
+static int shifted_stat(const char *path, struct stat *st)
+{
+    int rc = stat(path, st);
+
+    st->st_dev += device_shift;
+    return rc;
+}
+
+void db_forked(void)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+    device_shift += (dev_t)1 << 40; /* beyond any device number, and anew for each generation */
+    if (!vfs || vfs->iVersion < 3)
+        return;
+    (void)vfs->xSetSystemCall(vfs, "fstat", (sqlite3_syscall_ptr)shifted_fstat);
+    (void)vfs->xSetSystemCall(vfs, "stat", (sqlite3_syscall_ptr)shifted_stat);
+}
+
+/* Outer before inner, as SQLite itself nests them. */
+static const int global_mutexes[] = {SQLITE_MUTEX_STATIC_MAIN, SQLITE_MUTEX_STATIC_VFS1,
+                                     SQLITE_MUTEX_STATIC_LRU,  SQLITE_MUTEX_STATIC_PMEM,
+                                     SQLITE_MUTEX_STATIC_MEM,  SQLITE_MUTEX_STATIC_PRNG};
+#define GLOBAL_MUTEXES (int)(sizeof global_mutexes / sizeof *global_mutexes)
+
+void db_before_fork(void)
+{
+    for (int i = 0; i < GLOBAL_MUTEXES; i++)
+        sqlite3_mutex_enter(sqlite3_mutex_alloc(global_mutexes[i]));
+}
+
+void db_after_fork(void)
+{
+    for (int i = GLOBAL_MUTEXES - 1; i >= 0; i--)
+        sqlite3_mutex_leave(sqlite3_mutex_alloc(global_mutexes[i]));
+}

@@ -1,0 +1,79 @@
+/* db.h - one SQLite connection: opening, pragmas, prepared statements, codes to statuses.
+ *
+ * A connection is used by one thread at a time; the pool in store.c sees to it. Its statements are
+ * prepared once and kept. Triggers are off: txn.c keeps the counters. */
+#ifndef DB_H
+#define DB_H
+
+#include "value.h"
+
+#include <sqlite3.h>
+
+#define DB_NAME "cache.db"
+/* Which of a connection's prepared statements belong to which file. */
+#define DB_STATEMENTS 50
+enum { DB_ROW_STATEMENTS = 0, DB_SETTINGS_STATEMENTS = 30, DB_TXN_STATEMENTS = 40 };
+
+struct db {
+    sqlite3 *handle;
+    sqlite3_stmt *statements[DB_STATEMENTS]; /* by the enums of row.c, settings.c, txn.c */
+    int64_t deadline;                        /* monotonic: how long the busy handler waits */
+    unsigned generation;                     /* store.c: of the directory that this was opened on */
+    int64_t page_size;                       /* bytes, 0: not asked yet */
+    int wal_frames;                          /* in the log after our last commit */
+    struct db *next;                         /* store.c: in the pool */
+};
+
+enum db_flags {
+    DB_READ_ONLY = 1,
+    DB_IMMUTABLE = 2 /* no log beside it and none can be made: read the file as it is */
+};
+
+/* Open `path`, which has to exist. */
+int db_open(struct db *db, const char *path, unsigned flags);
+void db_close(struct db *db);
+
+/* Run statements without results. */
+int db_exec(struct db *db, const char *sql);
+
+/* The statement `index`, prepared from `sql` when first asked for, reset. */
+int db_statement(struct db *db, int index, const char *sql, sqlite3_stmt **ret_statement);
+
+/* A statement for one use; the caller finalizes it. */
+int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement);
+
+/* 1: a row, 0: done, else a status. Resets the statement unless there is a row. */
+int db_step(struct db *db, sqlite3_stmt *statement);
+
+/* Step to the end of a statement without results, and reset it. */
+int db_run(struct db *db, sqlite3_stmt *statement);
+
+/* A single integer; `fallback` when there is no row. */
+int db_integer(struct db *db, sqlite3_stmt *statement, int64_t fallback, int64_t *ret_integer);
+
+int db_bind(struct db *db, sqlite3_stmt *statement, int index, const struct dcache_value *value);
+
+/* What a column holds, borrowed from the statement until its next step. */
+struct dcache_value db_column(sqlite3_stmt *statement, int column);
+
+/* Note SQLite's last failure and return its status. */
+int db_fail(struct db *db, int code);
+
+/* Whether the file `cache.db` was removed or replaced since this was opened. */
+bool db_has_moved(struct db *db);
+
+/* PASSIVE checkpoint; when that copied everything and the log is longer than it should be, the log
+ * is truncated. Under the write lock only: SQLite before 3.51.3 may corrupt the database when two
+ * checkpoint or write at one instant (the WAL-reset bug). Failures are left for the next. */
+void db_checkpoint(struct db *db);
+
+/* After a fork, in the child, before anything is opened: SQLite keeps the locks that this process
+ * holds on a file in a table by device and inode, and the child inherits the table but not the
+ * locks. From now on files show another device number, so that nothing finds the parent's. */
+void db_forked(void);
+
+/* Around a fork: hold and release SQLite's global mutexes, so that the child finds them free. */
+void db_before_fork(void);
+void db_after_fork(void);
+
+#endif

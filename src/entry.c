@@ -1,0 +1,295 @@
+/* entry.c - between the public structures and rows. See entry.h. */
+#include "entry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---- in ---- */
+
+int item_key(struct item *item, struct store *store, const struct dcache_value *key)
+{
+    if (!key)
+        return os_fail(DCACHE_INVALID, "the key is NULL");
+    return value_key(key, (int)store->settings.pickle_protocol, item->key_scratch, &item->row.key,
+                     &item->row.raw);
+}
+
+int entry_expiry(double expire, double expire_at, double now, double *ret_time)
+{
+    if (isnan(expire) || isnan(expire_at))
+        return os_fail(DCACHE_INVALID, "an expiry cannot be NaN");
+    if (expire_at != 0)
+        *ret_time = expire_at;
+    else
+        *ret_time = expire != 0 ? now + expire : DCACHE_NEVER;
+    return 0;
+}
+
+static int stored_value(struct item *item, struct txn *txn, const struct dcache_stored *stored)
+{
+    if (!stored || stored->mode < MODE_NONE || stored->mode > MODE_PICKLE || stored->size < 0 ||
+        stored->value.type > DCACHE_BYTES)
+        return os_fail(DCACHE_INVALID, "not a stored value");
+    item->row.mode = stored->mode;
+    item->row.size = stored->size;
+    item->row.value = stored->value;
+    item->row.filename = stored->filename;
+    return stored->filename ? txn_adopt(txn, stored->filename) : 0;
+}
+
+int item_value(struct item *item, struct txn *txn, const struct dcache_value *value,
+               const struct dcache_set_options *options)
+{
+    struct store *store = txn->cache->store;
+    struct settings *settings = &store->settings;
+    int64_t limit = settings->policy == POLICY_NONE ? INT64_MAX : settings->size_limit;
+    double now = os_now();
+    struct row *row = &item->row;
+    bool file = false;
+    int rc;
+
+    if (!value)
+        return os_fail(DCACHE_INVALID, "the value is NULL");
+    row->store_time = row->access_time = now;
+    if (options->flags & DCACHE_PINNED) {
+        row->store_time = row->access_time = now + ROW_PINNED_TIME;
+        row->access_count = ROW_PINNED_COUNT;
+    }
+    rc = entry_expiry(options->expire, options->expire_at, now, &row->expire_time);
+    if (rc == 0)
+        rc = value_tag(options->tag, &row->tag);
+    if (value->type == DCACHE_STORED) {
+        /* Adopt its file even if something is wrong: it is ours to remove. */
+        int adopted = stored_value(item, txn, value->stored);
+
+        return rc < 0 ? rc : adopted;
+    }
+    if (rc == 0)
+        rc = value_inline(value, settings->min_file_size, (int)settings->pickle_protocol,
+                          item->value_scratch, &row->value, &row->mode, &file);
+    if (rc == 0 && value_bytes(&row->value) > (size_t)limit)
+        rc = os_fail(DCACHE_TOO_BIG, "the value has more than %lld bytes", (long long)limit);
+    if (rc == 0 && file)
+        rc = txn_stage(txn, value, limit, &item->index, &row->size);
+    item->staged = rc == 0 && file;
+    return rc;
+}
+
+/* Under least-frequently-used, a newcomer of a cache that has evicted begins above what went last,
+ * or no newcomer would ever outlive an old favourite: ageing as in LFU-DA (Arlitt et al., 2000). */
+static int initial_count(struct txn *txn, int64_t *ret_count)
+{
+    int64_t evictions = txn->evictions;
+    int rc;
+
+    *ret_count = 0;
+    if (txn->cache->store->settings.policy != POLICY_FREQUENT)
+        return 0;
+    rc = settings_counter(txn->db, "evictions", &evictions);
+    if (rc < 0 || evictions + txn->evictions == 0)
+        return rc;
+    rc = row_min_access_count(txn->db, ret_count);
+    if (rc == 0)
+        (*ret_count)++;
+    return rc;
+}
+
+int item_store(struct item *item, struct txn *txn, const struct row *old, int64_t *ret_rowid)
+{
+    struct row *row = &item->row;
+    int rc = 0;
+
+    if (item->staged)
+        rc = txn_publish(txn, item->index, &row->filename);
+    if (rc == 0 && !row_is_pinned(row))
+        rc = initial_count(txn, &row->access_count);
+    if (rc < 0)
+        return rc;
+    if (!old)
+        return txn_insert(txn, row, ret_rowid);
+    *ret_rowid = old->rowid;
+    return txn_replace(txn, old, row);
+}
+
+/* ---- out ---- */
+
+void entry_init(struct dcache_entry *entry)
+{
+    memset(entry, 0, sizeof *entry);
+    entry->expire_time = DCACHE_NEVER;
+}
+
+int entry_check_file(struct store *store, const struct row *row)
+{
+    int64_t size;
+    int fd, rc;
+
+    if (!row->filename)
+        return 0;
+    rc = file_open(&store->files, row->filename, row->size, &fd, &size);
+    if (rc == 0)
+        os_close(fd);
+    return rc;
+}
+
+int entry_open_file(struct store *store, const struct row *row, unsigned flags, int *ret_fd)
+{
+    int64_t size;
+
+    *ret_fd = -1;
+    if (!row->filename)
+        return 0;
+    if (flags & (DCACHE_NO_VALUE | DCACHE_AS_STORED))
+        return entry_check_file(store, row);
+    return file_open(&store->files, row->filename, row->size, ret_fd, &size);
+}
+
+static int fill_stored(struct row *row, struct dcache_entry *entry)
+{
+    struct dcache_stored *stored = &row->memory->stored;
+
+    stored->mode = row->mode;
+    stored->size = row->size;
+    stored->filename = row->filename;
+    stored->value = row->value;
+    entry->value = dcache_none();
+    entry->value.type = DCACHE_STORED;
+    entry->value.stored = stored;
+    return 0;
+}
+
+static int fill_from_file(struct row *row, int *fd, unsigned flags, struct dcache_entry *entry)
+{
+    struct stat st;
+    char *memory;
+    int rc;
+
+    if (flags & DCACHE_AS_FD) {
+        entry->value = dcache_fd(*fd);
+        *fd = -1;
+        return 0;
+    }
+    if (os_fstat(*fd, &st) < 0)
+        return os_fail_errno("stat a value file");
+    rc = file_read(*fd, st.st_size, &memory);
+    if (rc < 0)
+        return rc;
+    row->memory->more = memory;
+    entry->value = dcache_sized(entry->kind, memory, (size_t)st.st_size);
+    if (row->mode == MODE_PICKLE) {
+        entry->value.type = DCACHE_BYTES;
+        value_from_column(&entry->value, MODE_PICKLE);
+        entry->kind = entry->value.type;
+    }
+    return 0;
+}
+
+/* Text of a number, for a caller who wants whatever it is as a descriptor. */
+static int fill_fd(struct dcache_entry *entry)
+{
+    const struct dcache_value *v = &entry->value;
+    char *text = NULL;
+    int fd, rc;
+
+    if (v->type == DCACHE_INT)
+        text = os_format("%lld", (long long)v->integer);
+    else if (v->type == DCACHE_DOUBLE)
+        text = os_format("%.17g", v->real);
+    if (!text && (v->type == DCACHE_INT || v->type == DCACHE_DOUBLE))
+        return DCACHE_NOMEM;
+    if (value_is_data(v))
+        rc = file_of_bytes(v->data, v->size, &fd);
+    else
+        rc = file_of_bytes(text ? text : "", text ? strlen(text) : 0, &fd);
+    free(text);
+    if (rc == 0)
+        entry->value = dcache_fd(fd);
+    return rc;
+}
+
+static double without_pin(double time)
+{
+    return time >= ROW_PINNED_TIME ? time - ROW_PINNED_TIME : time;
+}
+
+int entry_fill(struct row *row, int fd, unsigned flags, struct dcache_entry *ret_entry)
+{
+    struct dcache_entry entry = {0};
+    int rc = 0;
+
+    entry.key = row->key;
+    value_from_key(&entry.key, row->raw);
+    entry.tag = row->tag;
+    entry.store_time = without_pin(row->store_time);
+    entry.expire_time = row->expire_time;
+    entry.access_time = without_pin(row->access_time);
+    entry.access_count = row->access_count & (ROW_PINNED_COUNT - 1);
+    entry.rowid = row->rowid;
+    entry.size = row->size;
+    entry.filename = row->filename;
+    entry.value = row->value;
+    value_from_column(&entry.value, row->mode);
+    entry.kind = row->filename ? value_type_of_mode(row->mode) : entry.value.type;
+    if (flags & DCACHE_AS_STORED)
+        rc = fill_stored(row, &entry);
+    else if (flags & DCACHE_NO_VALUE)
+        entry.value = dcache_none();
+    else if (fd >= 0)
+        rc = fill_from_file(row, &fd, flags, &entry);
+    else if (flags & DCACHE_AS_FD)
+        rc = fill_fd(&entry);
+    os_close(fd);
+    if (rc < 0) {
+        row_clear(row);
+        return rc;
+    }
+    entry.owned = row->memory;
+    memset(row, 0, sizeof *row);
+    *ret_entry = entry;
+    return 0;
+}
+
+int entry_take(struct txn *txn, struct row *row, int fd, unsigned flags,
+               struct dcache_entry *ret_entry)
+{
+    struct dcache_entry entry = {0};
+    int rc;
+
+    if (flags & DCACHE_AS_STORED) /* its file is the caller's from here on */
+        rc = txn_forget(txn, row->rowid, row->size);
+    else
+        rc = txn_drop(txn, row->rowid, row->size, row->filename);
+    if (rc < 0) {
+        os_close(fd);
+        return rc;
+    }
+    rc = entry_fill(row, fd, flags, &entry);
+    if (rc == 0)
+        rc = txn_commit(txn);
+    if (rc < 0)
+        dcache_entry_clear(&entry);
+    else
+        *ret_entry = entry;
+    return rc;
+}
+
+void dcache_entry_clear(struct dcache_entry *entry)
+{
+    if (!entry)
+        return;
+    if (entry->value.type == DCACHE_FD)
+        os_close(entry->value.fd);
+    row_memory_free(entry->owned);
+    entry_init(entry);
+}
+
+int dcache_entry_take_fd(struct dcache_entry *entry)
+{
+    int fd = -1;
+
+    if (entry->value.type == DCACHE_FD) {
+        fd = entry->value.fd;
+        entry->value = dcache_none();
+    }
+    return fd;
+}

@@ -1,0 +1,54 @@
+/* entry.h - what callers give and get: options and values to rows, rows and files to entries. */
+#ifndef ENTRY_H
+#define ENTRY_H
+
+#include "txn.h"
+
+/* Options of a caller, perhaps of an older or newer header: the part that both know. */
+#define ENTRY_OPTIONS(type, local, given)       \
+    type local = {.struct_size = sizeof(type)}; \
+    if (given)                                  \
+    memcpy(&(local), (given),                   \
+           (given)->struct_size < sizeof(local) ? (given)->struct_size : sizeof(local))
+
+/* An item on its way in. */
+struct item {
+    struct row row;
+    char key_scratch[VALUE_SCRATCH], value_scratch[VALUE_SCRATCH];
+    bool staged;
+    size_t index; /* of the staged file in the transaction */
+};
+
+/* Key as stored, borrowed from `key` or the item. */
+int item_key(struct item *item, struct store *store, const struct dcache_value *key);
+
+/* Everything else; a large value goes to a staged file of `txn`. Before txn_begin().
+ * Fails: INVALID TOO_BIG CALLBACK and what writing a file may. */
+int item_value(struct item *item, struct txn *txn, const struct dcache_value *value,
+               const struct dcache_set_options *options);
+
+/* Publish the file and store the row, in place of `old` if there is one (else NULL). After
+ * txn_begin(). */
+int item_store(struct item *item, struct txn *txn, const struct row *old, int64_t *ret_rowid);
+
+/* Point in time from a duration and a point. Fails: INVALID (NaN). */
+int entry_expiry(double expire, double expire_at, double now, double *ret_time);
+
+/* Open the file of a row, if it has one and the flags ask for its value; else -1. It has to be there
+ * in any case. Fails: NOT_FOUND. */
+int entry_open_file(struct store *store, const struct row *row, unsigned flags, int *ret_fd);
+
+/* Whether the row's value can be had. */
+int entry_check_file(struct store *store, const struct row *row);
+
+/* Turn a row and its open file (-1: none) into an entry. Both are taken, in any case. */
+int entry_fill(struct row *row, int fd, unsigned flags, struct dcache_entry *ret_entry);
+
+/* Remove a row, commit, and hand it back; row and file are taken in any case. What cannot be handed
+ * back stays: the value is read before the commit. */
+int entry_take(struct txn *txn, struct row *row, int fd, unsigned flags,
+               struct dcache_entry *ret_entry);
+
+void entry_init(struct dcache_entry *entry);
+
+#endif

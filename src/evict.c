@@ -1,0 +1,257 @@
+/* evict.c - expiry, eviction, removal of many. See evict.h. */
+#include "evict.h"
+
+#include <stdlib.h>
+
+#define BATCH 100 /* rows in one transaction: other writers get their turn between batches */
+
+enum { PAGE_COUNT = DB_TXN_STATEMENTS + 6, FREE_COUNT, PAGE_SIZE };
+_Static_assert((int)PAGE_SIZE < DB_STATEMENTS, "see db.h");
+
+static int pragma(struct db *db, int index, const char *sql, int64_t *ret)
+{
+    sqlite3_stmt *s;
+    int rc = db_statement(db, index, sql, &s);
+
+    return rc < 0 ? rc : db_integer(db, s, 0, ret);
+}
+
+static int pages(struct db *db, int64_t *ret_total, int64_t *ret_free)
+{
+    int rc = pragma(db, PAGE_COUNT, "PRAGMA page_count", ret_total);
+
+    if (rc == 0)
+        rc = pragma(db, FREE_COUNT, "PRAGMA freelist_count", ret_free);
+    if (rc == 0 && db->page_size == 0) /* fixed for a database's life, but for VACUUM */
+        rc = pragma(db, PAGE_SIZE, "PRAGMA page_size", &db->page_size);
+    return rc;
+}
+
+/* Bytes in use: free pages of the database can be used again, or are given back at COMMIT. */
+static int bytes_used(struct txn *txn, int64_t *ret)
+{
+    int64_t total, unused, count, size;
+    int rc = pages(txn->db, &total, &unused);
+
+    if (rc == 0)
+        rc = txn_counters(txn, txn->db, &count, &size);
+    if (rc == 0)
+        *ret = (total - unused) * txn->db->page_size + size;
+    return rc;
+}
+
+static void free_victims(struct victim *victims, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(victims[i].filename);
+}
+
+/* ---- on a write ---- */
+
+struct kept {
+    const int64_t *rowids; /* ascending */
+    size_t count;
+};
+
+static int compare_rowids(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static bool is_kept(const struct kept *kept, int64_t rowid)
+{
+    return kept->count > 0 &&
+           bsearch(&rowid, kept->rowids, kept->count, sizeof rowid, compare_rowids) != NULL;
+}
+
+static int expire_some(struct txn *txn, const struct kept *kept, double now, int64_t *left)
+{
+    struct row_query query = {.select = ROW_EXPIRED, .now = now};
+    struct victim victims[BATCH];
+    int limit = *left < BATCH ? (int)*left : BATCH, count, rc;
+
+    rc = row_victims(txn->db, &query, limit, victims, &count);
+    if (rc < 0)
+        return rc;
+    for (int i = 0; rc == 0 && i < count; i++)
+        if (!is_kept(kept, victims[i].rowid)) {
+            rc = txn_drop(txn, victims[i].rowid, victims[i].size, victims[i].filename);
+            (*left)--;
+        }
+    free_victims(victims, count);
+    return rc;
+}
+
+static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *left,
+                            int64_t *ret_evicted)
+{
+    struct settings *settings = &txn->cache->store->settings;
+    struct row_query query = {.select = ROW_POLICY, .policy = (enum policy)settings->policy};
+    struct victim victims[BATCH];
+    int count = 0, rc;
+    int64_t used;
+
+    *ret_evicted = 0;
+    if (query.policy == POLICY_NONE || *left <= 0)
+        return 0;
+    rc = bytes_used(txn, &used);
+    if (rc < 0 || used <= settings->size_limit)
+        return rc;
+    rc = txn_flush_accesses(txn); /* the order by use has to be exact now */
+    if (rc == 0)
+        rc = row_victims(txn->db, &query, *left < BATCH - 1 ? (int)*left + 1 : BATCH, victims,
+                         &count);
+    for (int i = 0; rc == 0 && i<count && * left> 0 && used > settings->size_limit; i++) {
+        if (is_kept(kept, victims[i].rowid))
+            continue;
+        rc = txn_drop(txn, victims[i].rowid, victims[i].size, victims[i].filename);
+        if (rc == 0)
+            rc = bytes_used(txn, &used);
+        (*left)--;
+        (*ret_evicted)++;
+        txn->evictions++;
+    }
+    free_victims(victims, count);
+    return rc;
+}
+
+int evict_some(struct txn *txn, int64_t *keep, size_t count)
+{
+    int64_t limit = txn->cache->store->settings.cull_limit, left, evicted;
+    struct kept kept = {.rowids = keep, .count = count};
+    int rc;
+
+    if (__builtin_mul_overflow(limit, (int64_t)count, &left))
+        left = INT64_MAX;
+    if (left == 0)
+        return 0;
+    if (count > 1)
+        qsort(keep, count, sizeof *keep, compare_rowids);
+    rc = expire_some(txn, &kept, os_now(), &left);
+    while (rc == 0 && left > 0) {
+        rc = evict_while_over(txn, &kept, &left, &evicted);
+        if (evicted < BATCH - 1)
+            break;
+    }
+    return rc;
+}
+
+/* ---- in batches ---- */
+
+/* One batch in a transaction of its own; `*ret_count` 0 at the end. */
+static int remove_batch(dcache *cache, struct row_query *query, int64_t *ret_count)
+{
+    struct txn txn = txn_new(cache);
+    struct victim victims[BATCH];
+    int count = 0, rc = txn_begin(&txn);
+
+    if (rc == 0)
+        rc = row_victims(txn.db, query, BATCH, victims, &count);
+    for (int i = 0; rc == 0 && i < count; i++) {
+        rc = txn_drop(&txn, victims[i].rowid, victims[i].size, victims[i].filename);
+        query->after = victims[i].rowid;
+    }
+    if (rc == 0)
+        rc = txn_commit(&txn);
+    txn_end(&txn);
+    free_victims(victims, count);
+    *ret_count = rc == 0 ? count : 0;
+    return rc;
+}
+
+static int remove_all(dcache *cache, struct row_query *query, int64_t *removed)
+{
+    int64_t count;
+    int rc;
+
+    do {
+        rc = remove_batch(cache, query, &count);
+        *removed += count;
+    } while (rc == 0 && count > 0);
+    return rc;
+}
+
+static int removed(int rc, int64_t count, int64_t *ret_removed)
+{
+    if (ret_removed)
+        *ret_removed = count;
+    return rc;
+}
+
+int dcache_expire(dcache *cache, double now, int64_t *ret_removed)
+{
+    struct row_query query = {.select = ROW_EXPIRED, .now = now != 0 ? now : os_now()};
+    int64_t count = 0;
+    int rc = isnan(now) ? os_fail(DCACHE_INVALID, "a time cannot be NaN")
+                        : remove_all(cache, &query, &count);
+
+    return removed(rc, count, ret_removed);
+}
+
+int dcache_evict(dcache *cache, const struct dcache_value *tag, int64_t *ret_removed)
+{
+    struct row_query query = {.select = ROW_TAGGED};
+    struct dcache_value column;
+    int64_t count = 0;
+    int rc = value_tag(tag, &column);
+
+    query.tag = &column;
+    if (rc == 0 && column.type == DCACHE_NONE) /* in SQL no tag equals no tag */
+        rc = os_fail(DCACHE_INVALID, "the tag is missing");
+    if (rc == 0)
+        rc = remove_all(cache, &query, &count);
+    return removed(rc, count, ret_removed);
+}
+
+static int cull_batch(dcache *cache, int64_t *ret_count)
+{
+    struct kept nothing = {.count = 0};
+    struct txn txn = txn_new(cache);
+    int64_t left = BATCH - 1;
+    int rc = txn_begin(&txn);
+
+    *ret_count = 0;
+    if (rc == 0)
+        rc = evict_while_over(&txn, &nothing, &left, ret_count);
+    if (rc == 0)
+        rc = txn_commit(&txn);
+    txn_end(&txn);
+    if (rc < 0)
+        *ret_count = 0;
+    return rc;
+}
+
+int dcache_cull(dcache *cache, int64_t *ret_removed)
+{
+    int64_t total = 0, count;
+    int rc = dcache_expire(cache, 0, &total);
+
+    while (rc == 0) {
+        rc = cull_batch(cache, &count);
+        total += count;
+        if (count == 0)
+            break;
+    }
+    return removed(rc, total, ret_removed);
+}
+
+int evict_everything(dcache *cache, int64_t *ret_removed)
+{
+    struct row_query query = {.select = ROW_ALL, .after = INT64_MIN};
+    int64_t count = 0;
+    int rc = remove_all(cache, &query, &count);
+
+    return removed(rc, count, ret_removed);
+}
+
+int evict_db_bytes(struct db *db, int64_t *ret_bytes)
+{
+    int64_t total, unused;
+    int rc = pages(db, &total, &unused);
+
+    if (rc == 0)
+        *ret_bytes = total * db->page_size;
+    return rc;
+}

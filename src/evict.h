@@ -1,0 +1,18 @@
+/* evict.h - which rows go, by policy. */
+#ifndef EVICT_H
+#define EVICT_H
+
+#include "txn.h"
+
+/* After an item was stored: expired items, then by policy while the cache is over its limit; at
+ * most `cull_limit` for each item, only as many as are needed, and none of the newcomers
+ * themselves, whose rowids `keep` holds (it gets sorted). */
+int evict_some(struct txn *txn, int64_t *keep, size_t count);
+
+/* All rows, in batches. dcache_clear() then sweeps the files that no row names. */
+int evict_everything(dcache *cache, int64_t *ret_removed);
+
+/* Pages and bytes of the database. */
+int evict_db_bytes(struct db *db, int64_t *ret_bytes);
+
+#endif

@@ -1,0 +1,319 @@
+/* file.c - value files. See file.h for the invariants. */
+#include "file.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CHUNK (size_t)(1 << 18)
+
+/* ---- names ---- */
+
+static uint32_t checksum(const unsigned char *bytes, size_t size)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a */
+
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 16777619U;
+    return hash;
+}
+
+static void to_hex(char *out, const unsigned char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static int make_name(char name[FILE_NAME_SIZE])
+{
+    unsigned char id[16];
+    uint32_t mark;
+    char hex[33];
+
+    if (os_random(id, 12) < 0)
+        return os_fail_errno("random bytes for a file name");
+    mark = checksum(id, 12);
+    for (int i = 0; i < 4; i++)
+        id[12 + i] = (unsigned char)(mark >> (8 * i));
+    to_hex(hex, id, 16);
+    (void)snprintf(name, FILE_NAME_SIZE, "%.2s/%.2s/%.28s.val", hex, hex + 2, hex + 4);
+    return 0;
+}
+
+static bool is_hex(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (!isdigit((unsigned char)text[i]) && !(text[i] >= 'a' && text[i] <= 'f'))
+            return false;
+    return true;
+}
+
+bool file_is_layout(const char *name)
+{
+    return strlen(name) == FILE_NAME_SIZE - 2 && is_hex(name, 2) && name[2] == '/' &&
+           is_hex(name + 3, 2) && name[5] == '/' && is_hex(name + 6, 28) &&
+           strcmp(name + 34, ".val") == 0;
+}
+
+bool file_is_marked(const char *name)
+{
+    char hex[33];
+    unsigned char id[16];
+    uint32_t mark = 0;
+
+    if (!file_is_layout(name))
+        return false;
+    (void)snprintf(hex, sizeof hex, "%.2s%.2s%.28s", name, name + 3, name + 6);
+    for (int i = 0; i < 16; i++) {
+        char pair[3] = {hex[2 * i], hex[2 * i + 1], 0};
+
+        id[i] = (unsigned char)strtoul(pair, NULL, 16);
+    }
+    for (int i = 0; i < 4; i++)
+        mark |= (uint32_t)id[12 + i] << (8 * i);
+    return mark == checksum(id, 12);
+}
+
+bool file_is_temp(const char *name, uint32_t *ret_slot)
+{
+    char *end;
+    unsigned long slot;
+
+    if (strncmp(name, FILE_TEMP_PREFIX, strlen(FILE_TEMP_PREFIX)) != 0)
+        return false;
+    name += strlen(FILE_TEMP_PREFIX);
+    if (!isdigit((unsigned char)*name))
+        return false;
+    slot = strtoul(name, &end, 10);
+    if (*end != '-' || strlen(end + 1) != 16 || !is_hex(end + 1, 16))
+        return false;
+    *ret_slot = (uint32_t)slot;
+    return true;
+}
+
+bool file_is_inside(const char *name)
+{
+    for (;;) {
+        size_t length = strcspn(name, "/");
+
+        if (length == 0 || (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'))))
+            return false;
+        if (!name[length])
+            return true;
+        name += length + 1;
+    }
+}
+
+void file_normalize(char *name)
+{
+    for (; *name; name++)
+        if (*name == '\\')
+            *name = '/';
+}
+
+/* ---- write ---- */
+
+static ssize_t next_chunk(const struct dcache_value *value, char *buffer)
+{
+    ssize_t got;
+
+    if (value->type == DCACHE_FD) {
+        got = os_read(value->fd, buffer, CHUNK);
+        if (got < 0)
+            os_fail_errno("read the value");
+        return got < 0 ? DCACHE_IO : got;
+    }
+    got = value->read(value->arg, buffer, CHUNK);
+    if (got < 0 || (size_t)got > CHUNK)
+        return os_fail(DCACHE_CALLBACK, "the read function reported an error");
+    return got;
+}
+
+static int write_chunk(int fd, const void *data, size_t size, int64_t limit, int64_t *done)
+{
+    if ((int64_t)size > limit - *done)
+        return os_fail(DCACHE_TOO_BIG, "the value has more than %lld bytes", (long long)limit);
+    if (os_write_all(fd, data, size) < 0)
+        return os_fail_errno("write a value file");
+    *done += (int64_t)size;
+    return 0;
+}
+
+static int write_stream(int fd, const struct dcache_value *value, int64_t limit, int64_t *done)
+{
+    char *buffer = os_malloc(CHUNK);
+    ssize_t got = 1;
+    int rc = buffer ? 0 : DCACHE_NOMEM;
+
+    while (rc == 0 && got > 0) {
+        got = next_chunk(value, buffer);
+        if (got < 0)
+            rc = (int)got;
+        else if (got > 0)
+            rc = write_chunk(fd, buffer, (size_t)got, limit, done);
+    }
+    free(buffer);
+    return rc;
+}
+
+int file_stage(const struct files *files, const struct dcache_value *value, int64_t limit,
+               char ret_temp[FILE_TEMP_SIZE], int64_t *ret_size)
+{
+    char temp[FILE_TEMP_SIZE], hex[17];
+    unsigned char id[8];
+    int64_t done = 0;
+    int fd, rc;
+
+    if (os_random(id, sizeof id) < 0)
+        return os_fail_errno("random bytes for a file name");
+    to_hex(hex, id, sizeof id);
+    (void)snprintf(temp, sizeof temp, FILE_TEMP_PREFIX "%u-%s", files->slot, hex);
+    fd = os_openat(files->dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, files->file_mode);
+    if (fd < 0) {
+        rc = os_fail_errno("create %s", temp);
+        return rc == DCACHE_NOT_FOUND ? os_fail(DCACHE_GONE, "the directory is gone") : rc;
+    }
+    if (value->type == DCACHE_FD || value->type == DCACHE_READER)
+        rc = write_stream(fd, value, limit, &done);
+    else
+        rc = write_chunk(fd, value->data, value->size, limit, &done);
+    if (rc == 0 && files->sync && os_fsync(fd) < 0)
+        rc = os_fail_errno("sync %s", temp);
+    os_close(fd);
+    if (rc < 0) {
+        (void)os_unlinkat(files->dir, temp, 0); /* left over: swept by check, F2 */
+        return rc;
+    }
+    memcpy(ret_temp, temp, sizeof temp);
+    *ret_size = done;
+    return 0;
+}
+
+static int make_directories(const struct files *files, const char *name)
+{
+    char path[6];
+
+    memcpy(path, name, 5);
+    path[5] = 0;
+    path[2] = 0;
+    if (os_mkdirat(files->dir, path, files->dir_mode) < 0 && errno != EEXIST)
+        return os_fail_errno("make directory %s", path);
+    path[2] = '/';
+    if (os_mkdirat(files->dir, path, files->dir_mode) < 0 && errno != EEXIST && errno != ENOENT)
+        return os_fail_errno("make directory %s", path);
+    return 0;
+}
+
+int file_publish(const struct files *files, const char *temp, char ret_name[FILE_NAME_SIZE])
+{
+    char name[FILE_NAME_SIZE];
+    int rc = make_name(name);
+
+    /* Whoever removes a file may remove a directory that we have just made: again, then. */
+    for (int attempt = 0; rc == 0 && attempt < 20; attempt++) {
+        rc = make_directories(files, name);
+        if (rc < 0)
+            break;
+        if (os_renameat(files->dir, temp, name) == 0) {
+            memcpy(ret_name, name, sizeof name);
+            return 0;
+        }
+        if (errno != ENOENT)
+            break;
+    }
+    if (rc == 0)
+        rc = os_fail_errno("rename %s to %s", temp, name);
+    return rc == DCACHE_NOT_FOUND ? DCACHE_GONE : rc;
+}
+
+int file_remove(const struct files *files, const char *name)
+{
+    char path[FILE_NAME_SIZE];
+    int rc = 0;
+
+    if (!file_is_inside(name)) /* a hostile row: nothing outside is touched */
+        return 0;
+    if (os_unlinkat(files->dir, name, 0) < 0 && errno != ENOENT)
+        rc = os_fail_errno("remove %s", name);
+    if (!file_is_layout(name))
+        return rc;
+    memcpy(path, name, sizeof path);
+    path[5] = 0; /* both fail while there is something in them, which is as it should be */
+    if (os_unlinkat(files->dir, path, AT_REMOVEDIR) == 0) {
+        path[2] = 0;
+        (void)os_unlinkat(files->dir, path, AT_REMOVEDIR);
+    }
+    return rc;
+}
+
+/* ---- read ---- */
+
+int file_open(const struct files *files, const char *name, int64_t size, int *ret_fd,
+              int64_t *ret_size)
+{
+    struct stat st;
+    int fd = os_open_beneath(files->dir, name, O_RDONLY), rc = 0;
+
+    if (fd < 0) {
+        if (errno == ELOOP || errno == EXDEV || errno == ENOTDIR)
+            return os_fail(DCACHE_NOT_FOUND, "%s is not a file of the cache", name);
+        return os_fail_errno("open %s", name);
+    }
+    if (os_fstat(fd, &st) < 0)
+        rc = os_fail_errno("stat %s", name);
+    else if (!S_ISREG(st.st_mode))
+        rc = os_fail(DCACHE_NOT_FOUND, "%s is not a regular file", name);
+    else if (st.st_size < size)
+        rc = os_fail(DCACHE_NOT_FOUND, "%s is truncated", name);
+    if (rc < 0) {
+        os_close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
+    *ret_size = st.st_size;
+    return 0;
+}
+
+int file_read(int fd, int64_t size, char **ret_memory)
+{
+    char *memory = os_malloc((size_t)size + 1);
+    int64_t done = 0;
+    ssize_t got = 1;
+    int rc = memory ? 0 : DCACHE_NOMEM;
+
+    while (rc == 0 && got > 0 && done < size) {
+        got = os_read(fd, memory + done, (size_t)(size - done));
+        if (got < 0)
+            rc = os_fail_errno("read a value file");
+        else
+            done += got;
+    }
+    if (rc == 0 && done < size)
+        rc = os_fail(DCACHE_NOT_FOUND, "a value file is truncated");
+    if (rc < 0) {
+        free(memory);
+        return rc;
+    }
+    memory[size] = 0;
+    *ret_memory = memory;
+    return 0;
+}
+
+int file_of_bytes(const void *data, size_t size, int *ret_fd)
+{
+    int fd = os_memfd("diskcache-value");
+
+    if (fd < 0)
+        return os_fail_errno("make a memory file");
+    if (os_write_all(fd, data, size) < 0 || lseek(fd, 0, SEEK_SET) < 0) {
+        int rc = os_fail_errno("write a memory file");
+
+        os_close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
+    return 0;
+}

@@ -1,0 +1,62 @@
+/* file.h - value files: name, write, publish, read, remove. Knows no SQLite.
+ *
+ * Invariants
+ *  F1  A value file is written under a temporary name, `cache.db-new-SLOT-HEX`, without any lock,
+ *      and renamed to `ab/cd/<28 hex>.val` under the write lock, in the transaction that makes its
+ *      row. So whoever holds the write lock and finds a file of ours that no row names has found
+ *      what a dead process left; and 5.6.3's check(fix=True), which holds it too, finds none.
+ *  F2  SLOT is the writer's slot in the shared segment: a temporary file is alive while its slot is.
+ *  F3  Names of ours end in a checksum of their beginning (file_is_marked). Files of 5.6.3 do not,
+ *      and those may be waiting for their row: only age tells.
+ *  F4  A published file never changes. */
+#ifndef FILE_H
+#define FILE_H
+
+#include "os.h"
+
+#define FILE_NAME_SIZE 40 /* "ab/cd/" + 28 + ".val" + NUL */
+#define FILE_TEMP_SIZE 48
+#define FILE_TEMP_PREFIX "cache.db-new-"
+
+struct files {
+    int dir;
+    unsigned file_mode, dir_mode;
+    uint32_t slot; /* F2 */
+    bool sync;     /* bring each file to the disk before its row is committed */
+};
+
+/* Write a value's bytes (TEXT, BYTES, PICKLE, FD, READER) to a new temporary file; `limit` is the
+ * most bytes that it may have. Fails: TOO_BIG FULL IO CALLBACK READONLY; then there is no file. */
+int file_stage(const struct files *files, const struct dcache_value *value, int64_t limit,
+               char ret_temp[FILE_TEMP_SIZE], int64_t *ret_size);
+
+/* Rename a staged file to a new name in the layout. */
+int file_publish(const struct files *files, const char *temp, char ret_name[FILE_NAME_SIZE]);
+
+/* Remove a file and its directories if they are empty then. A file that is not there is no error. */
+int file_remove(const struct files *files, const char *name);
+
+/* Open for reading. Fails: NOT_FOUND (missing, shorter than `size`, or no regular file in the
+ * directory). `ret_size` is what the file has. */
+int file_open(const struct files *files, const char *name, int64_t size, int *ret_fd,
+              int64_t *ret_size);
+
+/* `size` bytes of an open file in memory of the caller's, and a NUL after them.
+ * Fails: NOT_FOUND (it has become shorter). */
+int file_read(int fd, int64_t size, char **ret_memory);
+
+/* A descriptor at the start of bytes that are in no file. */
+int file_of_bytes(const void *data, size_t size, int *ret_fd);
+
+/* Whether a name is of the layout (ab/cd/28 hex.val); whether it is one that we made (F3). */
+bool file_is_layout(const char *name);
+bool file_is_marked(const char *name);
+bool file_is_temp(const char *name, uint32_t *ret_slot);
+
+/* Whether a name is relative and stays in the directory as far as its text tells. */
+bool file_is_inside(const char *name);
+
+/* In place: the separators of a Windows directory become ours. */
+void file_normalize(char *name);
+
+#endif

@@ -1,0 +1,515 @@
+/* os.c - the only file that talks to the kernel and the allocator. See os.h. */
+#include "os.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef DCACHE_FAULTS
+_Thread_local long os_fault_at;
+double os_clock_offset;
+
+bool os_fault(void)
+{
+    return os_fault_at > 0 && --os_fault_at == 0;
+}
+#endif
+
+/* Fail in place of the call, in the way of the call. */
+#define FAULT(error) (os_fault() ? (errno = (error), true) : false)
+
+/* ---- errors ---- */
+
+/* In the way of errno: a pointer handed down through eleven layers would be the alternative. */
+static _Thread_local struct dcache_error last_error;
+
+const struct dcache_error *dcache_last_error(void)
+{
+    return &last_error;
+}
+
+const char *dcache_strerror(int status)
+{
+    switch (status) {
+    case DCACHE_OK:
+        return "success";
+#define DCACHE_X(name, number, text) \
+    case number:                     \
+        return text;
+        DCACHE_ERRORS(DCACHE_X)
+#undef DCACHE_X
+    default:
+        return "unknown status";
+    }
+}
+
+const char *dcache_version(void)
+{
+    return DCACHE_VERSION;
+}
+
+static int note(int status, int code, int sys_errno, const char *format, va_list args)
+{
+    last_error.status = status;
+    last_error.sqlite_code = code;
+    last_error.sys_errno = sys_errno;
+    (void)vsnprintf(last_error.text, sizeof last_error.text, format, args); /* cut when long */
+    return status;
+}
+
+int os_fail(int status, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    note(status, 0, 0, format, args);
+    va_end(args);
+    return status;
+}
+
+static void append_errno(int error)
+{
+    size_t used = strlen(last_error.text);
+
+    (void)snprintf(last_error.text + used, sizeof last_error.text - used, ": %s", strerror(error));
+}
+
+int os_status_of_errno(int error)
+{
+    switch (error) {
+    case ENOMEM:
+        return DCACHE_NOMEM;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return DCACHE_FULL;
+    case EROFS:
+        return DCACHE_READONLY;
+    case ENOENT:
+        return DCACHE_NOT_FOUND;
+    default:
+        return DCACHE_IO;
+    }
+}
+
+int os_fail_errno(const char *format, ...)
+{
+    int error = errno, status = os_status_of_errno(error);
+    va_list args;
+
+    va_start(args, format);
+    note(status, 0, error, format, args);
+    va_end(args);
+    append_errno(error);
+    return status;
+}
+
+int os_fail_sqlite(int status, int code, int sys_errno, const char *text)
+{
+    last_error.status = status;
+    last_error.sqlite_code = code;
+    last_error.sys_errno = sys_errno;
+    (void)snprintf(last_error.text, sizeof last_error.text, "%s", text ? text : "SQLite error");
+    if (sys_errno)
+        append_errno(sys_errno);
+    return status;
+}
+
+/* ---- memory ---- */
+
+static void *checked(void *memory)
+{
+    if (!memory)
+        os_fail(DCACHE_NOMEM, "out of memory");
+    return memory;
+}
+
+void *os_malloc(size_t size)
+{
+    return checked(os_fault() ? NULL : malloc(size ? size : 1));
+}
+
+void *os_calloc(size_t count, size_t size)
+{
+    return checked(os_fault() ? NULL : calloc(count ? count : 1, size ? size : 1));
+}
+
+void *os_realloc(void *memory, size_t size)
+{
+    return checked(os_fault() ? NULL : realloc(memory, size ? size : 1));
+}
+
+char *os_strdup(const char *text)
+{
+    return checked(os_fault() ? NULL : strdup(text));
+}
+
+char *os_format(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    int length = -1;
+
+    va_start(args, format);
+    if (!os_fault())
+        length = vasprintf(&text, format, args);
+    va_end(args);
+    return checked(length < 0 ? NULL : text);
+}
+
+/* ---- clocks ---- */
+
+double os_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+#ifdef DCACHE_FAULTS
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9 + os_clock_offset;
+#else
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+#endif
+}
+
+int64_t os_monotonic(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t os_deadline(double seconds)
+{
+    if (!(seconds > 0))
+        return 0;
+    if (seconds > 1e9)
+        return INT64_MAX;
+    return os_monotonic() + (int64_t)(seconds * 1e9);
+}
+
+void os_sleep(int64_t nanoseconds)
+{
+    struct timespec time = {.tv_sec = nanoseconds / 1000000000,
+                            .tv_nsec = nanoseconds % 1000000000};
+
+    nanosleep(&time, NULL); /* cut short by a signal: callers look at the clock themselves */
+}
+
+/* ---- files ---- */
+
+int os_openat(int dir, const char *name, int flags, unsigned mode)
+{
+    return FAULT(EIO) ? -1 : openat(dir, name, flags | O_CLOEXEC, (mode_t)mode);
+}
+
+/* Before Linux 5.6: one component at a time. */
+static int walk_beneath(int dir, const char *name, int flags)
+{
+    char part[NAME_MAX + 1];
+    int at = dir, next;
+
+    for (;;) {
+        size_t length = strcspn(name, "/");
+        bool last = name[length] == 0;
+
+        if (length == 0 || length > NAME_MAX || (length == 1 && name[0] == '.') ||
+            (length == 2 && name[0] == '.' && name[1] == '.')) {
+            errno = EXDEV;
+            next = -1;
+        } else {
+            memcpy(part, name, length);
+            part[length] = 0;
+            next = openat(at, part, (last ? flags : O_PATH | O_DIRECTORY) | O_NOFOLLOW | O_CLOEXEC);
+        }
+        if (at != dir)
+            os_close(at);
+        if (next < 0 || last)
+            return next;
+        at = next;
+        name += length + 1;
+    }
+}
+
+int os_open_beneath(int dir, const char *name, int flags)
+{
+    struct open_how how = {
+        .flags = (unsigned)(flags | O_CLOEXEC | O_NONBLOCK),
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    long fd;
+
+    if (FAULT(EIO))
+        return -1;
+    fd = syscall(SYS_openat2, dir, name, &how, sizeof how);
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN)) /* EPERM: seccomp */
+        return walk_beneath(dir, name, flags | O_NONBLOCK);
+    return (int)fd;
+}
+
+void os_close(int fd)
+{
+    int saved = errno; /* close is for clean-up: it must not hide why we clean up */
+
+    if (fd >= 0)
+        (void)close(fd); /* what was written has been checked by write or fsync */
+    errno = saved;
+}
+
+int os_replace(int fd, int target)
+{
+    return FAULT(EIO) ? -1 : dup3(fd, target, O_CLOEXEC);
+}
+
+int os_fstat(int fd, struct stat *ret)
+{
+    return FAULT(EIO) ? -1 : fstat(fd, ret);
+}
+
+int os_fstatat(int dir, const char *name, struct stat *ret)
+{
+    return FAULT(EIO) ? -1 : fstatat(dir, name, ret, AT_SYMLINK_NOFOLLOW);
+}
+
+int os_mkdirat(int dir, const char *name, unsigned mode)
+{
+    return FAULT(EIO) ? -1 : mkdirat(dir, name, (mode_t)mode);
+}
+
+int os_unlinkat(int dir, const char *name, int flags)
+{
+    return FAULT(EIO) ? -1 : unlinkat(dir, name, flags);
+}
+
+int os_renameat(int dir, const char *from, const char *to)
+{
+    return FAULT(EIO) ? -1 : renameat(dir, from, dir, to);
+}
+
+int os_linkat(int from_dir, const char *from, int to_dir, const char *to)
+{
+    return FAULT(EIO) ? -1 : linkat(from_dir, from, to_dir, to, 0);
+}
+
+int os_ftruncate(int fd, int64_t size)
+{
+    return FAULT(EIO) ? -1 : ftruncate(fd, size);
+}
+
+int os_fallocate(int fd, int64_t size)
+{
+    int error = FAULT(ENOSPC) ? ENOSPC : posix_fallocate(fd, 0, size);
+
+    errno = error;
+    return error ? -1 : 0;
+}
+
+int os_fsync(int fd)
+{
+    return FAULT(EIO) ? -1 : fsync(fd);
+}
+
+int os_flock(int fd, int operation)
+{
+    return FAULT(EIO) ? -1 : flock(fd, operation);
+}
+
+/* Read all names: first their number and length, in the manner of a growing string. */
+static int read_names(DIR *stream, char **ret_text, size_t *ret_size, size_t *ret_count)
+{
+    size_t size = 0, count = 0;
+    char *text = NULL;
+    struct dirent *entry;
+
+    errno = 0;
+    while ((entry = readdir(stream)) != NULL) {
+        size_t length = strlen(entry->d_name) + 1;
+        char *grown;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        grown = os_realloc(text, size + length);
+        if (!grown) {
+            free(text);
+            errno = ENOMEM;
+            return -1;
+        }
+        text = grown;
+        memcpy(text + size, entry->d_name, length);
+        size += length;
+        count++;
+        errno = 0;
+    }
+    if (errno != 0) {
+        free(text);
+        return -1;
+    }
+    *ret_text = text;
+    *ret_size = size;
+    *ret_count = count;
+    return 0;
+}
+
+int os_list(int dir, const char *name, char ***ret_names, size_t *ret_count)
+{
+    int fd = os_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0), rc;
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    char *text = NULL, *at, **names;
+    size_t size = 0, count = 0;
+
+    if (!stream) {
+        os_close(fd);
+        return -1;
+    }
+    rc = read_names(stream, &text, &size, &count);
+    (void)closedir(stream); /* nothing was written */
+    names = rc == 0 ? os_malloc(count * sizeof *names + size) : NULL;
+    if (!names) {
+        errno = rc == 0 ? ENOMEM : errno;
+        free(text);
+        return -1;
+    }
+    at = (char *)(names + count);
+    if (size > 0)
+        memcpy(at, text, size);
+    free(text);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = at;
+        at += strlen(at) + 1;
+    }
+    *ret_names = names;
+    *ret_count = count;
+    return 0;
+}
+
+ssize_t os_read(int fd, void *buffer, size_t size)
+{
+    ssize_t got;
+
+    if (FAULT(EIO))
+        return -1;
+    do
+        got = read(fd, buffer, size);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+int os_write_all(int fd, const void *data, size_t size)
+{
+    const char *at = data;
+
+    if (FAULT(ENOSPC))
+        return -1;
+    while (size > 0) {
+        ssize_t written = write(fd, at, size);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -1;
+        at += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+int os_random(void *buffer, size_t size)
+{
+    if (FAULT(EIO))
+        return -1;
+    return getrandom(buffer, size, 0) == (ssize_t)size ? 0 : -1; /* never short below 256 bytes */
+}
+
+int os_memfd(const char *name)
+{
+    return FAULT(ENOMEM) ? -1 : memfd_create(name, MFD_CLOEXEC);
+}
+
+char *os_realpath(const char *path)
+{
+    return FAULT(EIO) ? NULL : realpath(path, NULL);
+}
+
+bool os_is_network(int fd)
+{
+    static const unsigned long network_ones[] = {
+        NFS_SUPER_MAGIC,   SMB_SUPER_MAGIC,  CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, V9FS_MAGIC,
+        AFS_SUPER_MAGIC,   AFS_FS_MAGIC,     CODA_SUPER_MAGIC, NCP_SUPER_MAGIC,  CEPH_SUPER_MAGIC,
+        OCFS2_SUPER_MAGIC, FUSE_SUPER_MAGIC, /* may be sshfs; a local one is only slower for it */
+        0x0BD00BD0,                          /* Lustre */
+        0x01161970,                          /* GFS2 */
+        0x47504653,                          /* GPFS */
+    };
+    struct statfs fs;
+
+    if (FAULT(EIO) || fstatfs(fd, &fs) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof network_ones / sizeof *network_ones; i++)
+        if (((unsigned long)fs.f_type & 0xFFFFFFFFUL) == network_ones[i])
+            return true;
+    return false;
+}
+
+bool os_can_write(int dir)
+{
+    /* The effective ids count, and EROFS shows here too. */
+    return faccessat(dir, ".", W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+/* ---- locks between processes ---- */
+
+int os_byte_lock(int fd, int64_t offset, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
+
+    return FAULT(EIO) ? -1 : fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+bool os_byte_locked(int fd, int64_t offset)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
+
+    return FAULT(EIO) || fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+}
+
+void *os_map(int fd, size_t size, void *at)
+{
+    int flags = MAP_SHARED | (at ? MAP_FIXED : 0);
+    void *memory = FAULT(ENOMEM) ? MAP_FAILED
+                                 : mmap(at, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void os_unmap(void *memory, size_t size)
+{
+    if (memory)
+        (void)munmap(memory, size); /* fails only on arguments that are not a mapping */
+}
+
+void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t nanoseconds)
+{
+    struct timespec time = {.tv_sec = nanoseconds / 1000000000,
+                            .tv_nsec = nanoseconds % 1000000000};
+
+    /* Every return, a signal's and a false one too, means: look at the word again. */
+    (void)syscall(SYS_futex, word, FUTEX_WAIT, value, &time, NULL, 0);
+}
+
+void os_futex_wake(_Atomic uint32_t *word)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}

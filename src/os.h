@@ -1,0 +1,96 @@
+/* os.h - system calls, memory, clocks, and the last error of a thread.
+ *
+ * Every system call and allocation of the library goes through here, for two reasons: a failure is
+ * turned into a status with its details in one place, and the tests can make the n-th one fail
+ * (-DDCACHE_FAULTS). Wrappers named as the call itself keep its contract: -1 and errno. */
+#ifndef OS_H
+#define OS_H
+
+#include <diskcache.h>
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/* ---- faults: with n > 0 in it, the n-th call from now of this thread fails ---- */
+#ifdef DCACHE_FAULTS
+extern _Thread_local long os_fault_at;
+bool os_fault(void);
+#else
+static inline bool os_fault(void)
+{
+    return false;
+}
+#endif
+
+/* ---- errors ---- */
+
+/* Note a failure for dcache_last_error() and return `status`. */
+__attribute__((format(printf, 2, 3))) int os_fail(int status, const char *format, ...);
+
+/* The same from errno: the status is NOMEM, FULL, READONLY, NOT_FOUND or IO. */
+__attribute__((format(printf, 1, 2))) int os_fail_errno(const char *format, ...);
+
+/* The same for an SQLite code; `text` is SQLite's message. */
+int os_fail_sqlite(int status, int code, int sys_errno, const char *text);
+
+int os_status_of_errno(int error);
+
+/* ---- memory: NULL, and the failure noted, when there is none ---- */
+void *os_malloc(size_t size);
+void *os_calloc(size_t count, size_t size);
+void *os_realloc(void *memory, size_t size);
+char *os_strdup(const char *text);
+__attribute__((format(printf, 1, 2))) char *os_format(const char *format, ...);
+
+/* ---- clocks ---- */
+double os_now(void);                 /* seconds since the epoch */
+int64_t os_monotonic(void);          /* nanoseconds since some moment */
+int64_t os_deadline(double seconds); /* monotonic time after that many; saturates */
+void os_sleep(int64_t nanoseconds);
+#define OS_MS INT64_C(1000000)
+#ifdef DCACHE_FAULTS
+extern double os_clock_offset; /* tests move the clock of os_now() */
+#endif
+
+/* ---- files ---- */
+int os_openat(int dir, const char *name, int flags, unsigned mode);
+/* Like openat, but resolution never leaves `dir`, follows no symbolic link, and does not wait for
+ * the other end of a FIFO. */
+int os_open_beneath(int dir, const char *name, int flags);
+void os_close(int fd);
+int os_replace(int fd, int target); /* `target` becomes what `fd` is, in one step */
+int os_fstat(int fd, struct stat *ret);
+int os_fstatat(int dir, const char *name, struct stat *ret); /* of a link, not its target */
+int os_mkdirat(int dir, const char *name, unsigned mode);
+int os_unlinkat(int dir, const char *name, int flags);
+int os_renameat(int dir, const char *from, const char *to);
+int os_linkat(int from_dir, const char *from, int to_dir, const char *to);
+int os_ftruncate(int fd, int64_t size);
+int os_fallocate(int fd, int64_t size);
+int os_fsync(int fd);
+int os_flock(int fd, int operation);
+/* Names in a directory but for . and .., in one allocation that the caller frees. */
+int os_list(int dir, const char *name, char ***ret_names, size_t *ret_count);
+ssize_t os_read(int fd, void *buffer, size_t size);      /* restarts after signals */
+int os_write_all(int fd, const void *data, size_t size); /* all or -1 */
+int os_random(void *buffer, size_t size);
+int os_memfd(const char *name);
+char *os_realpath(const char *path);
+bool os_is_network(int fd); /* shared mappings of files there are not shared between hosts */
+bool os_can_write(int dir); /* whether this process may create files in it */
+
+/* ---- locks between processes ---- */
+
+/* An open-file-description lock on one byte; type F_RDLCK, F_WRLCK or F_UNLCK; never waits:
+ * -1 with EAGAIN when another description holds it. */
+int os_byte_lock(int fd, int64_t offset, short type);
+/* Whether another open file description holds a lock on that byte. On doubt: yes. */
+bool os_byte_locked(int fd, int64_t offset);
+void *os_map(int fd, size_t size, void *at); /* shared; `at` NULL or to be replaced; NULL: failed */
+void os_unmap(void *memory, size_t size);
+void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t nanoseconds);
+void os_futex_wake(_Atomic uint32_t *word);
+
+#endif

@@ -1,0 +1,600 @@
+/* row.c - table Cache. See row.h. */
+#include "row.h"
+
+#include "file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COLUMNS                                                                             \
+    "rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode," \
+    " filename, value"
+#define META                                                                                \
+    "rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode," \
+    " filename, NULL"
+#define QUEUE_NUMBER " typeof(key) = 'integer'"
+#define PINNED "1e12" /* ROW_PINNED_TIME */
+
+enum {
+    FIND = DB_ROW_STATEMENTS,
+    GET,
+    INSERT,
+    UPDATE,
+    DELETE,
+    TOUCH,
+    SET_SIZE,
+    SET_NUMBER,
+    ADD_ACCESS,
+    QUEUE_FIRST,
+    QUEUE_LAST,
+    QUEUE_TEXT_FIRST,
+    QUEUE_TEXT_LAST,
+    END_FIRST,
+    END_LAST,
+    EXPIRED,
+    STORED,
+    USED,
+    FREQUENT,
+    TAGGED,
+    ALL,
+    FILES,
+    MIN_COUNT,
+    MAX_ROWID,
+    TOTALS,
+    COUNT_EXPIRED,
+    HAS_FILE
+};
+_Static_assert((int)HAS_FILE < (int)DB_SETTINGS_STATEMENTS, "see db.h");
+
+#define VICTIM "SELECT rowid, size, expire_time, filename FROM Cache WHERE "
+
+static const char *const sql[] = {
+    [FIND] = "SELECT " META " FROM Cache WHERE key = ?1 AND raw = ?2",
+    [GET] = "SELECT " COLUMNS " FROM Cache WHERE key = ?1 AND raw = ?2",
+    [INSERT] = "INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count,"
+               " tag, size, mode, filename, value)"
+               " VALUES (?11, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [UPDATE] = "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
+               " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10"
+               " WHERE rowid = ?1",
+    [DELETE] = "DELETE FROM Cache WHERE rowid = ?1",
+    [TOUCH] = "UPDATE Cache SET expire_time = ?2 WHERE rowid = ?1",
+    [SET_SIZE] = "UPDATE Cache SET size = ?2 WHERE rowid = ?1",
+    [SET_NUMBER] = "UPDATE Cache SET store_time = ?2, access_time = ?3, access_count = ?4,"
+                   " value = ?5 WHERE rowid = ?1",
+    [ADD_ACCESS] = "UPDATE Cache SET access_time = max(access_time, ?2),"
+                   " access_count = access_count + ?3"
+                   " WHERE rowid = ?1 AND store_time < " PINNED,
+    [QUEUE_FIRST] = "SELECT " COLUMNS " FROM Cache WHERE 0 < key AND key < 999999999999999"
+                    " AND raw = 1 AND" QUEUE_NUMBER " ORDER BY key LIMIT 1",
+    [QUEUE_LAST] = "SELECT " COLUMNS " FROM Cache WHERE 0 < key AND key < 999999999999999"
+                   " AND raw = 1 AND" QUEUE_NUMBER " ORDER BY key DESC LIMIT 1",
+    /* The length keeps 'a-1-500000000000000' out of the queue 'a'. */
+    [QUEUE_TEXT_FIRST] = "SELECT " COLUMNS " FROM Cache WHERE ?1 < key AND key < ?2 AND raw = 1"
+                         " AND length(CAST(key AS BLOB)) = ?3 AND substr(key, -15) NOT GLOB"
+                         " '*[^0-9]*' ORDER BY key LIMIT 1",
+    [QUEUE_TEXT_LAST] = "SELECT " COLUMNS " FROM Cache WHERE ?1 < key AND key < ?2 AND raw = 1"
+                        " AND length(CAST(key AS BLOB)) = ?3 AND substr(key, -15) NOT GLOB"
+                        " '*[^0-9]*' ORDER BY key DESC LIMIT 1",
+    [END_FIRST] = "SELECT " COLUMNS " FROM Cache ORDER BY rowid LIMIT 1",
+    [END_LAST] = "SELECT " COLUMNS " FROM Cache ORDER BY rowid DESC LIMIT 1",
+    [EXPIRED] = VICTIM "expire_time < ?1 ORDER BY expire_time LIMIT ?2",
+    [STORED] = VICTIM "store_time < " PINNED " ORDER BY store_time LIMIT ?2",
+    [USED] = VICTIM "store_time < " PINNED " ORDER BY access_time LIMIT ?2",
+    [FREQUENT] = VICTIM "store_time < " PINNED " ORDER BY access_count LIMIT ?2",
+    [TAGGED] = VICTIM "tag = ?1 AND rowid > ?3 ORDER BY rowid LIMIT ?2",
+    [ALL] = VICTIM "rowid > ?3 ORDER BY rowid LIMIT ?2",
+    [FILES] = VICTIM "rowid > ?3 AND filename IS NOT NULL ORDER BY rowid LIMIT ?2",
+    [MIN_COUNT] = "SELECT access_count FROM Cache WHERE access_count < 4611686018427387904"
+                  " ORDER BY access_count LIMIT 1",
+    [MAX_ROWID] = "SELECT max(rowid) FROM Cache",
+    [TOTALS] = "SELECT count(*), coalesce(sum(size), 0) FROM Cache",
+    [COUNT_EXPIRED] = "SELECT count(*) FROM Cache WHERE expire_time < ?1",
+    [HAS_FILE] = "SELECT 1 FROM Cache WHERE filename = ?1 OR filename = ?2 LIMIT 1",
+};
+
+static int statement(struct db *db, int index, sqlite3_stmt **ret)
+{
+    return db_statement(db, index, sql[index], ret);
+}
+
+int row_prepare(struct db *db)
+{
+    sqlite3_stmt *unused;
+
+    return statement(db, GET, &unused);
+}
+
+/* ---- reading a row ---- */
+
+void row_memory_free(struct row_memory *memory)
+{
+    if (memory)
+        free(memory->more);
+    free(memory);
+}
+
+void row_clear(struct row *row)
+{
+    row_memory_free(row->memory);
+    memset(row, 0, sizeof *row);
+}
+
+bool row_is_live(const struct row *row, double now)
+{
+    return row->expire_time > now;
+}
+
+bool row_is_pinned(const struct row *row)
+{
+    return row->store_time >= ROW_PINNED_TIME;
+}
+
+static char *copy_into(char *at, struct dcache_value *value)
+{
+    if (!value_is_data(value))
+        return at;
+    if (value->size > 0)
+        memcpy(at, value->data, value->size);
+    at[value->size] = 0;
+    value->data = at;
+    return at + value->size + 1;
+}
+
+/* One allocation holds all that a row points to. */
+static int own(struct row *row, struct dcache_value *filename)
+{
+    size_t size = value_bytes(&row->key) + value_bytes(&row->tag) + value_bytes(&row->value) +
+                  value_bytes(filename) + 4;
+    char *at;
+
+    row->memory = os_malloc(sizeof *row->memory + size);
+    if (!row->memory)
+        return DCACHE_NOMEM;
+    row->memory->more = NULL;
+    at = row->memory->data;
+    at = copy_into(at, &row->key);
+    at = copy_into(at, &row->tag);
+    at = copy_into(at, &row->value);
+    if (filename->type == DCACHE_TEXT) {
+        row->filename = at;
+        (void)copy_into(at, filename);
+        file_normalize(at);
+    }
+    return 0;
+}
+
+int row_from_statement(sqlite3_stmt *s, struct row *ret_row)
+{
+    struct row row = {0};
+    struct dcache_value filename = db_column(s, 10);
+    int rc;
+
+    row.rowid = sqlite3_column_int64(s, 0);
+    row.key = db_column(s, 1);
+    row.raw = sqlite3_column_int(s, 2);
+    row.store_time = sqlite3_column_double(s, 3);
+    row.expire_time = sqlite3_column_type(s, 4) == SQLITE_NULL ? DCACHE_NEVER
+                                                               : sqlite3_column_double(s, 4);
+    row.access_time = sqlite3_column_double(s, 5);
+    row.access_count = sqlite3_column_int64(s, 6);
+    row.tag = db_column(s, 7);
+    row.size = sqlite3_column_int64(s, 8);
+    row.mode = sqlite3_column_int(s, 9);
+    row.value = db_column(s, 11);
+    rc = own(&row, &filename);
+    if (rc == 0)
+        *ret_row = row;
+    return rc;
+}
+
+/* Step once and take the row. */
+static int take(struct db *db, sqlite3_stmt *s, struct row *ret_row)
+{
+    int rc = db_step(db, s);
+
+    if (rc == 0)
+        return DCACHE_NOT_FOUND;
+    if (rc < 0)
+        return rc;
+    rc = row_from_statement(s, ret_row);
+    (void)sqlite3_reset(s);
+    return rc;
+}
+
+static int take_key(struct db *db, int index, const struct dcache_value *key, int raw,
+                    struct row *ret_row)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, index, &s);
+
+    if (rc == 0)
+        rc = db_bind(db, s, 1, key);
+    if (rc == 0) {
+        (void)sqlite3_bind_int(s, 2, raw); /* binding a number to a reset statement cannot fail */
+        rc = take(db, s, ret_row);
+    }
+    return rc;
+}
+
+int row_find(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row)
+{
+    return take_key(db, FIND, key, raw, ret_row);
+}
+
+int row_get(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row)
+{
+    return take_key(db, GET, key, raw, ret_row);
+}
+
+int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, struct row *ret_row)
+{
+    sqlite3_stmt *s;
+    char *low = NULL, *high = NULL;
+    int rc;
+
+    if (!prefix) {
+        rc = statement(db, side == DCACHE_FRONT ? QUEUE_FIRST : QUEUE_LAST, &s);
+        return rc < 0 ? rc : take(db, s, ret_row);
+    }
+    rc = statement(db, side == DCACHE_FRONT ? QUEUE_TEXT_FIRST : QUEUE_TEXT_LAST, &s);
+    if (rc < 0)
+        return rc;
+    low = os_format("%s-000000000000000", prefix);
+    high = os_format("%s-999999999999999", prefix);
+    if (low && high) {
+        struct dcache_value from = dcache_text(low), to = dcache_text(high);
+
+        rc = db_bind(db, s, 1, &from);
+        if (rc == 0)
+            rc = db_bind(db, s, 2, &to);
+        (void)sqlite3_bind_int64(s, 3, (sqlite3_int64)from.size);
+        if (rc == 0)
+            rc = take(db, s, ret_row);
+        (void)sqlite3_clear_bindings(s); /* they point into low and high */
+    } else {
+        rc = DCACHE_NOMEM;
+    }
+    free(low);
+    free(high);
+    return rc;
+}
+
+int row_end(struct db *db, enum dcache_side side, struct row *ret_row)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, side == DCACHE_FRONT ? END_FIRST : END_LAST, &s);
+
+    return rc < 0 ? rc : take(db, s, ret_row);
+}
+
+/* ---- writing ---- */
+
+static void bind_time(sqlite3_stmt *s, int index, double time)
+{
+    if (time == DCACHE_NEVER)
+        (void)sqlite3_bind_null(s, index);
+    else
+        (void)sqlite3_bind_double(s, index, time);
+}
+
+static int bind_row(struct db *db, sqlite3_stmt *s, const struct row *row)
+{
+    struct dcache_value filename = row->filename ? dcache_text(row->filename) : dcache_none();
+    int rc;
+
+    (void)sqlite3_bind_double(s, 2, row->store_time);
+    bind_time(s, 3, row->expire_time);
+    (void)sqlite3_bind_double(s, 4, row->access_time);
+    (void)sqlite3_bind_int64(s, 5, row->access_count);
+    (void)sqlite3_bind_int64(s, 7, row->size);
+    (void)sqlite3_bind_int(s, 8, row->mode);
+    rc = db_bind(db, s, 6, &row->tag);
+    if (rc == 0)
+        rc = db_bind(db, s, 9, &filename);
+    if (rc == 0)
+        rc = db_bind(db, s, 10, &row->value);
+    return rc;
+}
+
+int row_insert(struct db *db, const struct row *row, int64_t *ret_rowid)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, INSERT, &s);
+
+    if (rc == 0)
+        rc = bind_row(db, s, row);
+    if (rc == 0)
+        rc = db_bind(db, s, 11, &row->key);
+    if (rc == 0) {
+        (void)sqlite3_bind_int(s, 12, row->raw);
+        rc = db_run(db, s);
+    }
+    if (rc == 0)
+        *ret_rowid = sqlite3_last_insert_rowid(db->handle);
+    return rc;
+}
+
+int row_update(struct db *db, int64_t rowid, const struct row *row)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, UPDATE, &s);
+
+    if (rc == 0)
+        rc = bind_row(db, s, row);
+    if (rc == 0) {
+        (void)sqlite3_bind_int64(s, 1, rowid);
+        rc = db_run(db, s);
+    }
+    return rc;
+}
+
+int row_delete(struct db *db, int64_t rowid)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, DELETE, &s);
+
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int64(s, 1, rowid);
+    return db_run(db, s);
+}
+
+int row_touch(struct db *db, int64_t rowid, double expire_time)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, TOUCH, &s);
+
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int64(s, 1, rowid);
+    bind_time(s, 2, expire_time);
+    return db_run(db, s);
+}
+
+int row_set_size(struct db *db, int64_t rowid, int64_t size)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, SET_SIZE, &s);
+
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int64(s, 1, rowid);
+    (void)sqlite3_bind_int64(s, 2, size);
+    return db_run(db, s);
+}
+
+int row_set_number(struct db *db, const struct row *row, const struct dcache_value *value,
+                   enum policy policy, double now)
+{
+    bool pinned = row_is_pinned(row);
+    sqlite3_stmt *s;
+    int rc = statement(db, SET_NUMBER, &s);
+
+    if (rc == 0)
+        rc = db_bind(db, s, 5, value);
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int64(s, 1, row->rowid);
+    (void)sqlite3_bind_double(s, 2, pinned ? row->store_time : now);
+    (void)sqlite3_bind_double(s, 3, pinned || policy != POLICY_USED ? row->access_time : now);
+    (void)sqlite3_bind_int64(s, 4, row->access_count + (!pinned && policy == POLICY_FREQUENT));
+    return db_run(db, s);
+}
+
+int row_add_access(struct db *db, int64_t rowid, double time, int64_t count)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, ADD_ACCESS, &s);
+
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int64(s, 1, rowid);
+    (void)sqlite3_bind_double(s, 2, time);
+    (void)sqlite3_bind_int64(s, 3, count);
+    return db_run(db, s);
+}
+
+/* ---- victims ---- */
+
+static int victim_statement(struct db *db, const struct row_query *query, sqlite3_stmt **ret)
+{
+    static const int by_policy[] = {
+        [POLICY_STORED] = STORED, [POLICY_USED] = USED, [POLICY_FREQUENT] = FREQUENT};
+    int rc;
+
+    switch (query->select) {
+    case ROW_EXPIRED:
+        rc = statement(db, EXPIRED, ret);
+        if (rc == 0)
+            (void)sqlite3_bind_double(*ret, 1, query->now);
+        return rc;
+    case ROW_POLICY:
+        return statement(db, by_policy[query->policy], ret);
+    case ROW_TAGGED:
+        rc = statement(db, TAGGED, ret);
+        return rc < 0 ? rc : db_bind(db, *ret, 1, query->tag);
+    case ROW_ALL:
+        return statement(db, ALL, ret);
+    case ROW_FILES:
+    default:
+        return statement(db, FILES, ret);
+    }
+}
+
+int row_victims(struct db *db, const struct row_query *query, int limit, struct victim *ret_victims,
+                int *ret_count)
+{
+    sqlite3_stmt *s = NULL;
+    int count = 0, rc = victim_statement(db, query, &s);
+
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int(s, 2, limit);
+    if (query->select >= ROW_TAGGED)
+        (void)sqlite3_bind_int64(s, 3, query->after);
+    while (count < limit && (rc = db_step(db, s)) == 1) {
+        struct victim *v = &ret_victims[count];
+        const char *name = (const char *)sqlite3_column_text(s, 3);
+
+        v->rowid = sqlite3_column_int64(s, 0);
+        v->size = sqlite3_column_int64(s, 1);
+        v->expire_time = sqlite3_column_type(s, 2) == SQLITE_NULL ? DCACHE_NEVER
+                                                                  : sqlite3_column_double(s, 2);
+        v->filename = name ? os_strdup(name) : NULL;
+        if (name && !v->filename) {
+            rc = DCACHE_NOMEM;
+            break;
+        }
+        if (name)
+            file_normalize(v->filename);
+        count++;
+    }
+    (void)sqlite3_reset(s);
+    if (rc < 0) {
+        while (count > 0)
+            free(ret_victims[--count].filename);
+        return rc;
+    }
+    *ret_count = count;
+    return 0;
+}
+
+/* ---- figures ---- */
+
+static int integer(struct db *db, int index, int64_t *ret)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, index, &s);
+
+    return rc < 0 ? rc : db_integer(db, s, 0, ret);
+}
+
+int row_min_access_count(struct db *db, int64_t *ret_count)
+{
+    return integer(db, MIN_COUNT, ret_count);
+}
+
+int row_max_rowid(struct db *db, int64_t *ret_rowid)
+{
+    return integer(db, MAX_ROWID, ret_rowid);
+}
+
+int row_totals(struct db *db, int64_t *ret_count, int64_t *ret_size)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, TOTALS, &s);
+
+    if (rc == 0)
+        rc = db_step(db, s);
+    if (rc < 0)
+        return rc;
+    *ret_count = sqlite3_column_int64(s, 0);
+    *ret_size = sqlite3_column_int64(s, 1);
+    (void)sqlite3_reset(s);
+    return 0;
+}
+
+int row_count_expired(struct db *db, double now, int64_t *ret_count)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, COUNT_EXPIRED, &s);
+
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_double(s, 1, now);
+    return db_integer(db, s, 0, ret_count);
+}
+
+int row_has_file(struct db *db, const char *filename, bool *ret_has)
+{
+    struct dcache_value name = dcache_text(filename), windows;
+    char *other = os_strdup(filename);
+    sqlite3_stmt *s;
+    int64_t has = 0;
+    int rc = other ? statement(db, HAS_FILE, &s) : DCACHE_NOMEM;
+
+    if (rc == 0) {
+        for (char *at = other; *at; at++)
+            if (*at == '/')
+                *at = '\\';
+        windows = dcache_text(other);
+        rc = db_bind(db, s, 1, &name);
+        if (rc == 0)
+            rc = db_bind(db, s, 2, &windows);
+        if (rc == 0)
+            rc = db_integer(db, s, 0, &has);
+        (void)sqlite3_clear_bindings(s);
+    }
+    free(other);
+    if (rc == 0)
+        *ret_has = has != 0;
+    return rc;
+}
+
+/* ---- iteration ---- */
+
+/* The WHERE clause of a range; parameters: 1 2 last key and raw, or rowid; 3 start; 4 stop;
+ * 5 prefix; 6 its end; 7 tag; 8 now; 9 limit; 10 greatest rowid. */
+static char *page_sql(const struct row_range *range)
+{
+    const struct dcache_iter_options *o = range->options;
+    bool by_key = o->order == DCACHE_BY_KEY, back = (o->flags & DCACHE_REVERSE) != 0;
+    const char *after = "";
+    bool no_tag = o->tag && o->tag->type == DCACHE_NONE;
+
+    if (range->begun && by_key)
+        after = back ? " AND (key, raw) < (?1, ?2)" : " AND (key, raw) > (?1, ?2)";
+    else if (range->begun)
+        after = back ? " AND rowid < ?1" : " AND rowid > ?1";
+    return os_format(
+        "SELECT %s FROM Cache WHERE 1%s%s%s%s%s%s%s%s%s ORDER BY %s LIMIT ?9",
+        range->with_value ? COLUMNS : META, after, by_key ? "" : " AND rowid <= ?10",
+        o->start ? " AND key >= ?3" : "", o->stop ? " AND key < ?4" : "",
+        o->prefix ? " AND key >= ?5 AND raw = 1" : "",
+        o->prefix && range->prefix_end.type != DCACHE_NONE ? " AND key < ?6" : "",
+        o->tag ? (no_tag ? " AND tag IS NULL" : " AND tag = ?7") : "",
+        o->flags & DCACHE_LIVE_ONLY ? " AND (expire_time IS NULL OR expire_time > ?8)" : "",
+        o->flags & DCACHE_EXPIRED_ONLY ? " AND expire_time <= ?8" : "",
+        by_key ? (back ? "key DESC, raw DESC" : "key, raw") : (back ? "rowid DESC" : "rowid"));
+}
+
+static int bind_optional(struct db *db, sqlite3_stmt *s, int index,
+                         const struct dcache_value *value)
+{
+    return value && index <= sqlite3_bind_parameter_count(s) ? db_bind(db, s, index, value) : 0;
+}
+
+int row_page(struct db *db, const struct row_range *range, int limit, sqlite3_stmt **ret_statement)
+{
+    const struct dcache_iter_options *o = range->options;
+    struct dcache_value rowid = dcache_int(range->last.rowid);
+    char *text = page_sql(range);
+    sqlite3_stmt *s = NULL;
+    int rc = text ? db_prepare(db, text, &s) : DCACHE_NOMEM;
+
+    free(text);
+    if (rc == 0)
+        rc = bind_optional(db, s, 1, o->order == DCACHE_BY_KEY ? &range->last.key : &rowid);
+    if (rc == 0)
+        rc = bind_optional(db, s, 3, o->start);
+    if (rc == 0)
+        rc = bind_optional(db, s, 4, o->stop);
+    if (rc == 0)
+        rc = bind_optional(db, s, 5, o->prefix);
+    if (rc == 0)
+        rc = bind_optional(db, s, 6, &range->prefix_end);
+    if (rc == 0)
+        rc = bind_optional(db, s, 7, o->tag);
+    if (rc < 0) {
+        (void)sqlite3_finalize(s);
+        return rc;
+    }
+    /* What the statement does not have is refused, which is as well. */
+    (void)sqlite3_bind_int(s, 2, range->last.raw);
+    (void)sqlite3_bind_double(s, 8, range->now);
+    (void)sqlite3_bind_int(s, 9, limit);
+    (void)sqlite3_bind_int64(s, 10, range->max_rowid);
+    *ret_statement = s;
+    return 0;
+}

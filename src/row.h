@@ -1,0 +1,123 @@
+/* row.h - table Cache: one function for each SQL statement, the only SQL on rows. */
+#ifndef ROW_H
+#define ROW_H
+
+#include "db.h"
+
+enum policy { POLICY_NONE, POLICY_STORED, POLICY_USED, POLICY_FREQUENT };
+
+/* A pinned item has this added to its store_time and access_time (so they lie after the year
+ * 33658). 5.6.3, which orders by time or count to evict, reaches such rows last. */
+#define ROW_PINNED_TIME 1e12
+#define ROW_PINNED_COUNT (INT64_C(1) << 62)
+
+/* What the pointers of a row that was read point into. */
+struct row_memory {
+    void *more;                  /* contents of the value's file, once read */
+    struct dcache_stored stored; /* for DCACHE_AS_STORED */
+    char data[];
+};
+
+struct row {
+    int64_t rowid;
+    struct dcache_value key; /* as stored */
+    int raw;
+    double store_time;
+    double expire_time; /* DCACHE_NEVER: NULL */
+    double access_time;
+    int64_t access_count;
+    struct dcache_value tag;
+    int64_t size;
+    int mode;
+    const char *filename;      /* of the layout's separator, or NULL */
+    struct dcache_value value; /* as stored */
+    struct row_memory *memory; /* NULL when they are borrowed */
+};
+
+void row_clear(struct row *row);
+void row_memory_free(struct row_memory *memory);
+
+/* Whether the row counts at `now`. */
+bool row_is_live(const struct row *row, double now);
+bool row_is_pinned(const struct row *row);
+
+/* The row of a key, without its value. Fails: NOT_FOUND. */
+int row_find(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row);
+
+/* The same with its value. */
+int row_get(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row);
+
+int row_insert(struct db *db, const struct row *row, int64_t *ret_rowid);
+int row_update(struct db *db, int64_t rowid, const struct row *row); /* all but the key */
+int row_delete(struct db *db, int64_t rowid);
+int row_touch(struct db *db, int64_t rowid, double expire_time);
+int row_set_size(struct db *db, int64_t rowid, int64_t size);
+
+/* A number's new value: a write, and for the policy an access. */
+int row_set_number(struct db *db, const struct row *row, const struct dcache_value *value,
+                   enum policy policy, double now);
+
+/* Later access time, more accesses; a pinned row stays as it is. */
+int row_add_access(struct db *db, int64_t rowid, double time, int64_t count);
+
+/* First (DCACHE_FRONT) or last row of a queue: integer keys, or text keys `prefix` + '-' + 15
+ * digits. Fails: NOT_FOUND. */
+int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, struct row *ret_row);
+
+/* First or last row by rowid. Fails: NOT_FOUND. */
+int row_end(struct db *db, enum dcache_side side, struct row *ret_row);
+
+/* What is needed of a row to remove it. */
+struct victim {
+    int64_t rowid;
+    int64_t size;
+    double expire_time;
+    char *filename; /* or NULL */
+};
+
+enum row_select {
+    ROW_EXPIRED, /* expire_time < now, soonest first */
+    ROW_POLICY,  /* by policy, first to go first; no pinned ones */
+    ROW_TAGGED,  /* by rowid, after `after` */
+    ROW_ALL,     /* by rowid, after `after` */
+    ROW_FILES    /* by rowid, after `after`, those with a file */
+};
+
+struct row_query {
+    enum row_select select;
+    enum policy policy;
+    double now;
+    const struct dcache_value *tag;
+    int64_t after;
+};
+
+/* Up to `limit` victims into `ret_victims`. Release each filename with free(). */
+int row_victims(struct db *db, const struct row_query *query, int limit, struct victim *ret_victims,
+                int *ret_count);
+
+int row_min_access_count(struct db *db, int64_t *ret_count); /* of what is not pinned; 0: none */
+int row_max_rowid(struct db *db, int64_t *ret_rowid);
+int row_totals(struct db *db, int64_t *ret_count, int64_t *ret_size);
+int row_count_expired(struct db *db, double now, int64_t *ret_count);
+int row_has_file(struct db *db, const char *filename, bool *ret_has);
+
+/* ---- iteration ---- */
+
+struct row_range {
+    const struct dcache_iter_options *options;
+    struct dcache_value prefix_end; /* first key after those with the prefix; NONE: no end */
+    double now;
+    int64_t max_rowid; /* by insertion: not beyond */
+    bool begun;        /* the next page goes on after `last` */
+    struct row last;   /* its rowid, key and raw */
+    bool with_value;
+};
+
+/* The statement of a page of rows; step it with db_step(), read with row_from_statement(). */
+int row_page(struct db *db, const struct row_range *range, int limit, sqlite3_stmt **ret_statement);
+int row_from_statement(sqlite3_stmt *statement, struct row *ret_row);
+
+/* Make the statement that row_get() uses: shows whether the table has its columns. */
+int row_prepare(struct db *db);
+
+#endif

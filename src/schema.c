@@ -1,0 +1,176 @@
+/* schema.c - tables, indexes, triggers, pragmas. See schema.h and docs/FORMAT.md. */
+#include "schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct object {
+    const char *name, *type, *sql;
+};
+
+#define ON_CACHE(event, change) \
+    " AFTER " event " ON Cache FOR EACH ROW BEGIN UPDATE Settings SET value = value " change "; END"
+
+static const struct object objects[] = {
+    {"Settings", "table", "CREATE TABLE IF NOT EXISTS Settings (key TEXT NOT NULL UNIQUE, value)"},
+    {"Cache", "table",
+     "CREATE TABLE IF NOT EXISTS Cache (rowid INTEGER PRIMARY KEY, key BLOB, raw INTEGER,"
+     " store_time REAL, expire_time REAL, access_time REAL, access_count INTEGER DEFAULT 0,"
+     " tag BLOB, size INTEGER DEFAULT 0, mode INTEGER DEFAULT 0, filename TEXT, value BLOB)"},
+    {"Cache_key_raw", "index",
+     "CREATE UNIQUE INDEX IF NOT EXISTS Cache_key_raw ON Cache (key, raw)"},
+    {"Cache_expire_time", "index",
+     "CREATE INDEX IF NOT EXISTS Cache_expire_time ON Cache (expire_time)"
+     " WHERE expire_time IS NOT NULL"},
+    {"Settings_count_insert", "trigger",
+     "CREATE TRIGGER IF NOT EXISTS Settings_count_insert" ON_CACHE("INSERT",
+                                                                   "+ 1 WHERE key = 'count'")},
+    {"Settings_count_delete", "trigger",
+     "CREATE TRIGGER IF NOT EXISTS Settings_count_delete" ON_CACHE("DELETE",
+                                                                   "- 1 WHERE key = 'count'")},
+    {"Settings_size_insert", "trigger",
+     "CREATE TRIGGER IF NOT EXISTS Settings_size_insert" ON_CACHE("INSERT",
+                                                                  "+ NEW.size WHERE key = 'size'")},
+    {"Settings_size_update", "trigger",
+     "CREATE TRIGGER IF NOT EXISTS Settings_size_update" ON_CACHE(
+         "UPDATE", "+ NEW.size - OLD.size WHERE key = 'size'")},
+    {"Settings_size_delete", "trigger",
+     "CREATE TRIGGER IF NOT EXISTS Settings_size_delete" ON_CACHE("DELETE",
+                                                                  "- OLD.size WHERE key = 'size'")},
+};
+#define OBJECTS (sizeof objects / sizeof *objects)
+
+static const struct object tag_index = {
+    "Cache_tag_rowid", "index", "CREATE INDEX IF NOT EXISTS Cache_tag_rowid ON Cache (tag, rowid)"};
+
+static const struct object policy_indexes[] = {
+    [POLICY_NONE] = {NULL, NULL, NULL},
+    [POLICY_STORED] = {"Cache_store_time", "index",
+                       "CREATE INDEX IF NOT EXISTS Cache_store_time ON Cache (store_time)"},
+    [POLICY_USED] = {"Cache_access_time", "index",
+                     "CREATE INDEX IF NOT EXISTS Cache_access_time ON Cache (access_time)"},
+    [POLICY_FREQUENT] = {"Cache_access_count", "index",
+                         "CREATE INDEX IF NOT EXISTS Cache_access_count ON Cache (access_count)"},
+};
+
+/* ---- looking ---- */
+
+struct found {
+    size_t total;  /* objects of any name */
+    size_t needed; /* of `objects` */
+    bool settings; /* table Settings */
+    bool tag_index;
+    bool policies[4];
+};
+
+static void note_object(struct found *found, const char *type, const char *name)
+{
+    found->total++;
+    for (size_t i = 0; i < OBJECTS; i++) {
+        if (strcmp(objects[i].name, name) == 0 && strcmp(objects[i].type, type) == 0) {
+            found->needed++;
+            found->settings |= i == 0;
+        }
+    }
+    found->tag_index |= strcmp(name, tag_index.name) == 0;
+    for (int i = 1; i < 4; i++)
+        found->policies[i] |= strcmp(name, policy_indexes[i].name) == 0;
+}
+
+static int list_objects(struct db *db, struct found *found)
+{
+    sqlite3_stmt *s;
+    int rc = db_prepare(db, "SELECT type, name FROM sqlite_schema", &s);
+
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, s)) == 1) {
+        const char *type = (const char *)sqlite3_column_text(s, 0);
+        const char *name = (const char *)sqlite3_column_text(s, 1);
+
+        if (type && name)
+            note_object(found, type, name);
+    }
+    (void)sqlite3_finalize(s);
+    return rc;
+}
+
+int schema_look(struct db *db, struct settings *settings, bool *ret_complete)
+{
+    struct found found = {0};
+    bool complete = false;
+    int rc = list_objects(db, &found);
+
+    if (rc < 0)
+        return rc;
+    settings_default(settings);
+    if (found.total > 0 && !found.settings)
+        return os_fail(DCACHE_CORRUPT, "%s is a database, but not a cache", DB_NAME);
+    if (found.settings) {
+        rc = settings_load(db, settings, &complete);
+        if (rc < 0)
+            return rc == DCACHE_SQLITE ? DCACHE_CORRUPT : rc;
+    }
+    complete = complete && found.needed == OBJECTS && found.tag_index == (settings->tag_index != 0);
+    if (settings->policy != POLICY_NONE)
+        complete = complete && found.policies[settings->policy];
+    if (complete) {
+        rc = row_prepare(db);
+        if (rc < 0)
+            return rc == DCACHE_SQLITE ? DCACHE_CORRUPT : rc; /* a column is missing */
+    }
+    *ret_complete = complete;
+    return 0;
+}
+
+/* ---- making ---- */
+
+int schema_prepare(struct db *db, const struct settings *settings, bool shared)
+{
+    int64_t journal = settings->journal;
+    char text[160];
+
+    if (!shared && journal == JOURNAL_WAL)
+        journal = JOURNAL_DELETE;
+    (void)snprintf(text, sizeof text, "PRAGMA auto_vacuum = %lld; PRAGMA journal_mode = %s",
+                   (long long)settings->auto_vacuum, settings_journal_name(journal));
+    return db_exec(db, text);
+}
+
+int schema_indexes(struct db *db, const struct settings *settings)
+{
+    int rc = db_exec(db,
+                     settings->tag_index ? tag_index.sql : "DROP INDEX IF EXISTS Cache_tag_rowid");
+
+    if (rc == 0 && settings->policy != POLICY_NONE)
+        rc = db_exec(db, policy_indexes[settings->policy].sql);
+    return rc;
+}
+
+int schema_create(struct db *db, const struct settings *settings)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < OBJECTS; i++)
+        rc = db_exec(db, objects[i].sql);
+    if (rc == 0)
+        rc = settings_put_defaults(db);
+    if (rc == 0)
+        rc = schema_indexes(db, settings);
+    return rc;
+}
+
+int schema_pragmas(struct db *db, const struct settings *settings, bool shared)
+{
+    char text[320];
+
+    /* secure_delete: Debian's build overwrites what it deletes, which a cache has no need of.
+     * journal_size_limit: a log grown by one large transaction must not stay. */
+    (void)snprintf(text, sizeof text,
+                   "PRAGMA cache_size = %lld; PRAGMA mmap_size = %lld; PRAGMA synchronous = %lld;"
+                   " PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY;"
+                   " PRAGMA journal_size_limit = 4194304",
+                   (long long)settings->cache_size, shared ? (long long)settings->mmap_size : 0LL,
+                   (long long)settings->synchronous);
+    return db_exec(db, text);
+}

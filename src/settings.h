@@ -1,0 +1,63 @@
+/* settings.h - table Settings: the twelve settings, whatever else is in it, and the counters. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include "row.h"
+
+enum journal {
+    JOURNAL_WAL,
+    JOURNAL_DELETE,
+    JOURNAL_TRUNCATE,
+    JOURNAL_PERSIST,
+    JOURNAL_MEMORY,
+    JOURNAL_OFF
+};
+
+/* The values in force, read by any thread at any time. */
+struct settings {
+    _Atomic int64_t statistics;
+    _Atomic int64_t tag_index;
+    _Atomic int64_t policy; /* enum policy */
+    _Atomic int64_t size_limit;
+    _Atomic int64_t cull_limit;
+    _Atomic int64_t auto_vacuum;
+    _Atomic int64_t cache_size;
+    _Atomic int64_t journal; /* enum journal */
+    _Atomic int64_t mmap_size;
+    _Atomic int64_t synchronous;
+    _Atomic int64_t min_file_size;
+    _Atomic int64_t pickle_protocol;
+};
+
+void settings_default(struct settings *settings);
+void settings_copy(struct settings *to, struct settings *from);
+
+/* Read them from the database. A row without a meaning (another type, an absurd value) counts as
+ * its default. `*ret_complete` is false when one of the twelve or a counter is missing. */
+int settings_load(struct db *db, struct settings *settings, bool *ret_complete);
+
+/* Whether `value` may be stored as `name`. Fails: INVALID. */
+int settings_check(const char *name, const struct dcache_value *value);
+
+/* Take a checked value over into `settings`. */
+void settings_apply(struct settings *settings, const char *name, const struct dcache_value *value);
+
+/* Rows. `settings_put_defaults` adds what is missing, with the counters at 0. */
+int settings_get(struct db *db, const char *name, struct dcache_value *ret_value);
+int settings_put(struct db *db, const char *name, const struct dcache_value *value);
+int settings_put_defaults(struct db *db);
+
+/* All rows but the counters, sorted. */
+int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *ret_count);
+
+/* A counter: count, size, hits, misses, evictions; 0 when its row is missing. */
+int settings_counter(struct db *db, const char *name, int64_t *ret_value);
+int settings_counter_add(struct db *db, const char *name, int64_t delta);
+int settings_counter_set(struct db *db, const char *name, int64_t value);
+
+/* count and size at once, as the triggers would have done it. */
+int settings_count_and_size_add(struct db *db, int64_t count, int64_t size);
+
+const char *settings_journal_name(int64_t journal);
+
+#endif

@@ -1,0 +1,326 @@
+/* shared.c - the segment and the lock in it. See shared.h for the invariants. */
+#include "shared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
+#define VERSION 1
+#define SLOTS 4096
+#define WAITERS UINT32_C(0x80000000)
+#define PATIENCE OS_MS           /* before a waiter claims precedence, S4 */
+#define DEATH_CHECK (10 * OS_MS) /* how often a waiter asks whether the owner lives, S1 */
+
+enum { BYTE_INIT = 0, BYTE_PRESENT = 1, BYTE_SLOTS = 16 };
+
+/* ---- the lock ---- */
+
+static bool owner_died(const struct shared *shared, uint32_t value)
+{
+    uint32_t owner = (value & ~WAITERS) - 1;
+
+    return shared->fd >= 0 && owner != shared->slot &&
+           !os_byte_locked(shared->fd, BYTE_SLOTS + (int64_t)owner);
+}
+
+static int word_lock(struct shared *shared, _Atomic uint32_t *word, int64_t deadline)
+{
+    uint32_t mine = shared->slot + 1, value = 0;
+    int64_t now, check;
+
+    if (atomic_compare_exchange_strong(word, &value, mine))
+        return 0;
+    now = os_monotonic();
+    check = now + DEATH_CHECK;
+    for (;;) {
+        value = atomic_load(word);
+        if ((value & ~WAITERS) == 0) {
+            /* Others may wait as well; the bit costs them at most a needless wake-up. */
+            if (atomic_compare_exchange_strong(word, &value, mine | WAITERS))
+                return 0;
+            continue;
+        }
+        if (!(value & WAITERS)) {
+            if (!atomic_compare_exchange_strong(word, &value, value | WAITERS))
+                continue;
+            value |= WAITERS;
+        }
+        if (now >= deadline)
+            return DCACHE_TIMEOUT;
+        os_futex_wait(word, value, (check < deadline ? check : deadline) - now);
+        now = os_monotonic();
+        if (now >= check) {
+            value = atomic_load(word);
+            if ((value & ~WAITERS) != 0 && owner_died(shared, value) &&
+                atomic_compare_exchange_strong(word, &value, mine | WAITERS))
+                return 0;
+            check = now + DEATH_CHECK;
+        }
+    }
+}
+
+static void word_unlock(_Atomic uint32_t *word)
+{
+    if (atomic_exchange(word, 0) & WAITERS)
+        os_futex_wake(word);
+}
+
+static int lock_through_gate(struct shared *shared, int64_t deadline)
+{
+    struct shared_segment *segment = shared->segment;
+    int rc = word_lock(shared, &segment->gate, deadline);
+
+    if (rc < 0)
+        return rc;
+    atomic_store(&segment->starving, 1);
+    rc = word_lock(shared, &segment->lock, deadline);
+    atomic_store(&segment->starving, 0);
+    word_unlock(&segment->gate);
+    return rc;
+}
+
+int shared_lock(struct shared *shared, int64_t deadline)
+{
+    struct shared_segment *segment = shared->segment;
+    int64_t patience = 0;
+    int rc;
+
+    if (!atomic_load(&segment->starving)) {
+        uint32_t none = 0;
+
+        if (atomic_compare_exchange_strong(&segment->lock, &none, shared->slot + 1))
+            return 0;
+        if (deadline > 0)
+            patience = os_monotonic() + PATIENCE;
+        if (word_lock(shared, &segment->lock, patience < deadline ? patience : deadline) == 0)
+            return 0;
+    }
+    rc = lock_through_gate(shared, deadline);
+    if (rc < 0)
+        return os_fail(rc, "waiting for the write lock of the cache");
+    return 0;
+}
+
+void shared_unlock(struct shared *shared)
+{
+    word_unlock(&shared->segment->lock);
+}
+
+/* ---- the file ---- */
+
+/* Initialisation, arrival and departure take turns. Each is short, so a poll will do. */
+static int init_lock(int fd, int64_t deadline)
+{
+    while (os_byte_lock(fd, BYTE_INIT, F_WRLCK) < 0) {
+        if (errno != EAGAIN && errno != EACCES)
+            return os_fail_errno("lock %s", SHARED_NAME);
+        if (os_monotonic() >= deadline)
+            return os_fail(DCACHE_TIMEOUT, "waiting for %s", SHARED_NAME);
+        os_sleep(OS_MS / 4);
+    }
+    return 0;
+}
+
+static int take_slot(struct shared *shared)
+{
+    uint32_t first = (uint32_t)getpid() % SLOTS;
+
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        shared->slot = (first + i) % SLOTS;
+        if (os_byte_lock(shared->fd, BYTE_SLOTS + (int64_t)shared->slot, F_WRLCK) == 0)
+            return 0;
+        if (errno != EAGAIN && errno != EACCES)
+            return os_fail_errno("lock %s", SHARED_NAME);
+    }
+    return os_fail(DCACHE_IO, "more than %d processes have the cache open", SLOTS);
+}
+
+/* S2: what a dead process with our slot has left is not ours. */
+static void free_inherited(struct shared *shared, _Atomic uint32_t *word)
+{
+    uint32_t value = atomic_load(word);
+
+    if ((value & ~WAITERS) == shared->slot + 1)
+        word_unlock(word);
+}
+
+/* Called with the init lock held: nobody else arrives, leaves or initialises. */
+static int arrive(struct shared *shared)
+{
+    struct shared_segment *segment;
+    bool alone = os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0;
+    struct stat st;
+
+    if (os_fstat(shared->fd, &st) < 0)
+        return os_fail_errno("stat %s", SHARED_NAME);
+    if ((size_t)st.st_size != sizeof *segment) {
+        if (!alone)
+            return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
+        if (os_ftruncate(shared->fd, 0) < 0)
+            return os_fail_errno("truncate %s", SHARED_NAME);
+    }
+    /* Allocated up front: a full disk must show here, not as SIGBUS later. */
+    if ((alone || st.st_blocks == 0) && os_fallocate(shared->fd, sizeof *segment) < 0)
+        return os_fail_errno("allocate %s", SHARED_NAME);
+    segment = os_map(shared->fd, sizeof *segment, shared->mapped ? shared->segment : NULL);
+    if (!segment)
+        return os_fail_errno("map %s", SHARED_NAME);
+    shared->segment = segment;
+    shared->mapped = true;
+    if (segment->magic != MAGIC || segment->version != VERSION ||
+        segment->size != sizeof *segment) {
+        if (!alone)
+            return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
+        memset(segment, 0, sizeof *segment);
+        segment->version = VERSION;
+        segment->size = sizeof *segment;
+        segment->magic = MAGIC;
+    } else if (alone) {
+        atomic_store(&segment->lock, 0);
+        atomic_store(&segment->gate, 0);
+        atomic_store(&segment->starving, 0);
+    }
+    if (os_byte_lock(shared->fd, BYTE_PRESENT, F_RDLCK) < 0)
+        return os_fail_errno("lock %s", SHARED_NAME);
+    return take_slot(shared);
+}
+
+static int open_once(struct shared *shared, int dir, unsigned mode, int64_t deadline)
+{
+    struct stat st;
+    int rc;
+
+    shared->fd = os_openat(dir, SHARED_NAME, O_RDWR | O_CREAT | O_NOFOLLOW, mode);
+    if (shared->fd < 0)
+        return os_fail_errno("open %s", SHARED_NAME);
+    rc = init_lock(shared->fd, deadline);
+    if (rc < 0)
+        return rc;
+    if (os_fstat(shared->fd, &st) < 0)
+        return os_fail_errno("stat %s", SHARED_NAME);
+    if (!S_ISREG(st.st_mode))
+        return os_fail(DCACHE_IO, "%s is not a regular file", SHARED_NAME);
+    if (st.st_nlink == 0)
+        return DCACHE_GONE; /* its last user has just removed it: make a new one */
+    rc = arrive(shared);
+    if (rc < 0)
+        return rc;
+    free_inherited(shared, &shared->segment->lock);
+    free_inherited(shared, &shared->segment->gate);
+    if (os_byte_lock(shared->fd, BYTE_INIT, F_UNLCK) < 0)
+        return os_fail_errno("unlock %s", SHARED_NAME);
+    return 0;
+}
+
+int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline)
+{
+    bool had = shared->mapped;
+    int rc;
+
+    do {
+        rc = open_once(shared, dir, mode, deadline);
+        if (rc < 0) {
+            os_close(shared->fd);
+            shared->fd = -1;
+        }
+    } while (rc == DCACHE_GONE);
+    if (rc < 0 && shared->mapped && !had) {
+        os_unmap(shared->segment, sizeof *shared->segment);
+        shared->segment = NULL;
+        shared->mapped = false;
+    }
+    return rc;
+}
+
+int shared_private(struct shared *shared)
+{
+    shared->fd = -1;
+    shared->slot = 0;
+    if (!shared->segment)
+        shared->segment = os_calloc(1, sizeof *shared->segment);
+    return shared->segment ? 0 : DCACHE_NOMEM;
+}
+
+void shared_close(struct shared *shared, int dir)
+{
+    /* The last one present removes the file; a turn not had in time leaves it to the next. */
+    if (shared->fd >= 0) {
+        if (init_lock(shared->fd, os_monotonic() + 100 * OS_MS) == 0 &&
+            os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0)
+            (void)os_unlinkat(dir, SHARED_NAME, 0); /* left over: found valid by the next */
+        os_close(shared->fd);
+    }
+    if (shared->mapped)
+        os_unmap(shared->segment, sizeof *shared->segment);
+    else
+        free(shared->segment);
+    shared->segment = NULL;
+    shared->mapped = false;
+    shared->fd = -1;
+}
+
+void shared_forked(struct shared *shared)
+{
+    if (shared->fd >= 0)
+        (void)close(shared->fd); /* locks stay with the parent, who has it open too */
+    shared->fd = -1;
+}
+
+int shared_slot_lives(const struct shared *shared, uint32_t slot)
+{
+    if (shared->fd < 0)
+        return -1;
+    return slot == shared->slot || os_byte_locked(shared->fd, BYTE_SLOTS + (int64_t)slot);
+}
+
+/* ---- access records ---- */
+
+static uint64_t double_bits(double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+bool shared_note_access(struct shared *shared, int64_t rowid, double time)
+{
+    struct shared_segment *segment = shared->segment;
+    uint64_t hash = (uint64_t)rowid * UINT64_C(0x9E3779B97F4A7C15);
+
+    for (unsigned probe = 0; probe < 8; probe++) {
+        struct shared_access *slot = &segment->access[((hash >> 32) + probe) % SHARED_ACCESS_SLOTS];
+        int64_t holder = atomic_load_explicit(&slot->rowid, memory_order_relaxed);
+
+        if (holder == 0)
+            /* On failure, `holder` is who came first: perhaps a note of the same row. */
+            if (atomic_compare_exchange_strong(&slot->rowid, &holder, rowid))
+                holder = rowid;
+        if (holder == rowid) {
+            atomic_store_explicit(&slot->time, double_bits(time), memory_order_relaxed);
+            /* One count may be lost to a flush at this moment: it is a statistic. */
+            atomic_fetch_add_explicit(&slot->count, 1, memory_order_relaxed);
+            atomic_fetch_add_explicit(&segment->accesses, 1, memory_order_relaxed);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool shared_take_access(struct shared *shared, unsigned i, int64_t *ret_rowid, double *ret_time,
+                        int64_t *ret_count)
+{
+    struct shared_access *slot = &shared->segment->access[i];
+    uint64_t bits;
+
+    *ret_rowid = atomic_load(&slot->rowid);
+    if (*ret_rowid == 0)
+        return false;
+    bits = atomic_load(&slot->time);
+    memcpy(ret_time, &bits, sizeof bits);
+    *ret_count = (int64_t)atomic_exchange(&slot->count, 0);
+    atomic_store(&slot->rowid, 0);
+    return *ret_count > 0;
+}

@@ -1,0 +1,83 @@
+/* shared.h - the mapped segment `cache.db-shared`: the write lock, counters, access records.
+ *
+ * All processes of this library that have a directory open map this file. It holds nothing that
+ * may not be lost. It goes away with the last close.
+ *
+ * Invariants
+ *  S1  A process registers a slot: an open-file-description lock on one byte of the file. The
+ *      kernel drops it when the process dies, in whatever pid namespace: that is how death shows.
+ *  S2  A lock word is 0, or the owner's slot + 1 with a bit for "somebody waits". Whoever registers
+ *      a slot first frees the locks that a dead process with the same slot has left.
+ *  S3  The lock belongs to the process, not to a thread: whichever thread holds the transaction
+ *      may release it.
+ *  S4  Whoever has waited for more than a millisecond comes before those who ask anew: it takes the
+ *      gate, and while somebody stands in the gate, newcomers queue behind it.
+ */
+#ifndef SHARED_H
+#define SHARED_H
+
+#include "os.h"
+
+#define SHARED_NAME "cache.db-shared"
+#define SHARED_ACCESS_SLOTS 1024
+
+/* What a read has noted about a row, until a writer brings it to the database. */
+struct shared_access {
+    _Atomic int64_t rowid; /* 0: free */
+    _Atomic uint64_t time; /* bits of a double */
+    _Atomic uint32_t count;
+    _Atomic uint32_t unused;
+};
+
+struct shared_segment {
+    uint32_t magic;
+    uint32_t version; /* of this layout */
+    uint32_t size;
+    _Atomic uint32_t lock;
+    _Atomic uint32_t gate;
+    _Atomic uint32_t starving;       /* somebody stands in the gate */
+    _Atomic uint32_t settings_epoch; /* grows with each change of a setting */
+    _Atomic uint32_t accesses;       /* noted since the last flush */
+    _Atomic uint64_t hits;           /* not yet in the database */
+    _Atomic uint64_t misses;
+    struct shared_access access[SHARED_ACCESS_SLOTS];
+};
+
+struct shared {
+    struct shared_segment *segment;
+    int fd;      /* -1: nobody shares the segment, see shared_private() */
+    bool mapped; /* the segment is a mapping, else from the heap */
+    uint32_t slot;
+};
+
+/* Map the segment of the directory, making it if need be. A segment is never needed for
+ * correctness of data: where none can be had (`FULL`, `IO`), use shared_private().
+ * A segment that is mapped already is replaced in place, and kept if that fails. */
+int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline);
+
+/* Ordinary memory instead: threads of this process see one another, processes do not; SQLite's own
+ * locking stands between them. */
+int shared_private(struct shared *shared); /* what is there already serves */
+
+/* Leave; the last one removes the file. */
+void shared_close(struct shared *shared, int dir);
+
+/* After a fork, in the child: let go of the parent's descriptor, and with it of the parent's slot.
+ * Async-signal-safe. */
+void shared_forked(struct shared *shared);
+
+/* Take the write lock, waiting until `deadline` at most (0: do not wait). Fails: TIMEOUT. */
+int shared_lock(struct shared *shared, int64_t deadline);
+void shared_unlock(struct shared *shared);
+
+/* Whether the process that has a slot lives: 1, 0, or -1 when nobody can know (private memory). */
+int shared_slot_lives(const struct shared *shared, uint32_t slot);
+
+/* Note a read of a row for the policies. False when there is no room: a flush is due. */
+bool shared_note_access(struct shared *shared, int64_t rowid, double time);
+
+/* Take out the i-th record, if it holds anything. Under the write lock. */
+bool shared_take_access(struct shared *shared, unsigned i, int64_t *ret_rowid, double *ret_time,
+                        int64_t *ret_count);
+
+#endif

@@ -1,0 +1,706 @@
+/* store.c - open directories and their connections. See store.h. */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define LOOK_INTERVAL (50 * OS_MS) /* readers see a removed directory within this time */
+
+/* The one mutable global of the library: which directories this process has open. */
+static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct store *list;
+static _Atomic unsigned fork_generation = 1;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* ---- fork ---- */
+
+/* The child is to find the list and SQLite whole: nobody is inside when the fork happens. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&list_mutex);
+    db_before_fork();
+}
+
+static void after_fork_in_parent(void)
+{
+    db_after_fork();
+    pthread_mutex_unlock(&list_mutex);
+}
+
+static void after_fork_in_child(void)
+{
+    db_after_fork();
+    atomic_fetch_add(&fork_generation, 1);
+    for (struct store *s = list; s; s = s->next)
+        shared_forked(&s->shared);
+    pthread_mutex_unlock(&list_mutex);
+}
+
+static void install(void)
+{
+    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* ---- opening the parts ---- */
+
+static int make_path(const char *directory, unsigned mode)
+{
+    char *path = os_strdup(directory);
+    int rc = path ? 0 : DCACHE_NOMEM;
+
+    for (char *at = path; rc == 0 && at; at = strchr(at + 1, '/')) {
+        char *slash = strchr(at + 1, '/');
+
+        if (slash)
+            *slash = 0;
+        if (*path && os_mkdirat(AT_FDCWD, path, slash ? 0777 : mode) < 0 && errno != EEXIST &&
+            errno != EROFS && errno != EACCES)
+            rc = os_fail_errno("make directory %s", path);
+        if (!slash)
+            break;
+        *slash = '/';
+        at = slash - 1;
+        while (at[1] == '/' && at[2] == '/')
+            at++;
+    }
+    free(path);
+    return rc;
+}
+
+static int open_directory(const char *directory, const struct dcache_open_options *o, int *ret_dir)
+{
+    unsigned flags = o->flags;
+    int dir = os_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0), rc;
+
+    if (dir < 0 && errno == ENOENT && !(flags & (DCACHE_NO_CREATE | DCACHE_READ_ONLY))) {
+        rc = make_path(directory, o->directory_mode ? o->directory_mode : 0700);
+        if (rc < 0)
+            return rc;
+        dir = os_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
+    }
+    if (dir < 0)
+        return os_fail_errno("open directory %s", directory);
+    *ret_dir = dir;
+    return 0;
+}
+
+/* SQLite would make the file by the umask. O_EXCL: opening one that is there, and closing it,
+ * would drop the locks that SQLite holds on it in this process. */
+static int make_database(struct store *store, unsigned flags)
+{
+    struct stat st;
+    int fd;
+
+    if (os_fstatat(store->files.dir, DB_NAME, &st) == 0) {
+        if (!S_ISREG(st.st_mode))
+            return os_fail(DCACHE_CORRUPT, "%s is not a regular file", store->db_path);
+        return 0;
+    }
+    if (errno != ENOENT)
+        return os_fail_errno("stat %s", store->db_path);
+    if (store->read_only || (flags & DCACHE_NO_CREATE))
+        return os_fail(DCACHE_NOT_FOUND, "there is no cache in %s", store->path);
+    fd = os_openat(store->files.dir, DB_NAME, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+                   store->files.file_mode);
+    if (fd < 0 && errno != EEXIST)
+        return os_fail_errno("create %s", store->db_path);
+    os_close(fd); /* of a file that SQLite has not opened yet */
+    return 0;
+}
+
+static int open_shared(struct store *store, int64_t deadline)
+{
+    int rc;
+
+    if (store->use_shared) {
+        rc = shared_open(&store->shared, store->files.dir, store->files.file_mode, deadline);
+        /* A full disk has no room for it, and must still be readable. */
+        if (rc != DCACHE_FULL)
+            return rc;
+    }
+    return shared_private(&store->shared);
+}
+
+/* Without a log beside it, a read-only opener could not read the database without making one. */
+static void choose_immutable(struct store *store)
+{
+    struct stat log;
+
+    store->immutable = store->read_only && os_fstatat(store->files.dir, DB_NAME "-wal", &log) < 0 &&
+                       errno == ENOENT &&
+                       os_fstatat(store->files.dir, DB_NAME, &store->snapshot) == 0;
+}
+
+static int open_connection(struct store *store, struct db **ret_db)
+{
+    unsigned flags = (store->read_only ? DB_READ_ONLY : 0) | (store->immutable ? DB_IMMUTABLE : 0);
+    struct db *db = os_calloc(1, sizeof *db);
+    int rc;
+
+    if (!db)
+        return DCACHE_NOMEM;
+    rc = db_open(db, store->db_path, flags);
+    if (rc < 0)
+        free(db);
+    else
+        *ret_db = db;
+    return rc;
+}
+
+static void free_connection(struct db *db)
+{
+    db_close(db);
+    free(db);
+}
+
+/* ---- schema ---- */
+
+static bool differs(struct db *db, const struct dcache_setting *setting)
+{
+    struct dcache_value now = dcache_none();
+    const struct dcache_value *v = &setting->value;
+    bool same = false;
+
+    if (settings_get(db, setting->name, &now) == 0 && now.type == v->type) {
+        if (value_is_data(v))
+            same = now.size == v->size && (v->size == 0 || memcmp(now.data, v->data, v->size) == 0);
+        else
+            same = v->type == DCACHE_DOUBLE ? now.real == v->real
+                                            : v->type == DCACHE_NONE || now.integer == v->integer;
+    }
+    dcache_value_clear(&now);
+    return !same;
+}
+
+static int write_schema(struct store *store, struct db *db, const struct dcache_open_options *o,
+                        bool complete)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < o->settings_count; i++)
+        settings_apply(&store->settings, o->settings[i].name, &o->settings[i].value);
+    if (!complete)
+        rc = schema_prepare(db, &store->settings, store->use_shared);
+    if (rc == 0)
+        rc = db_exec(db, "BEGIN IMMEDIATE");
+    if (rc < 0)
+        return rc;
+    if (!complete)
+        rc = schema_create(db, &store->settings);
+    for (size_t i = 0; rc == 0 && i < o->settings_count; i++)
+        rc = settings_put(db, o->settings[i].name, &o->settings[i].value);
+    if (rc == 0 && complete)
+        rc = schema_indexes(db, &store->settings);
+    if (rc == 0)
+        rc = db_exec(db, "COMMIT");
+    if (rc < 0)
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* often done by itself */
+    else
+        atomic_fetch_add(&store->shared.segment->settings_epoch, 1);
+    return rc;
+}
+
+/* Look, and only if something is missing or to be changed, write. */
+static int prepare_schema(struct store *store, struct db *db, const struct dcache_open_options *o,
+                          int64_t deadline)
+{
+    bool complete = false, change = false, locked = false;
+    int rc;
+
+    db->deadline = deadline;
+    rc = schema_look(db, &store->settings, &complete);
+    for (size_t i = 0; rc == 0 && complete && i < o->settings_count; i++)
+        change |= differs(db, &o->settings[i]);
+    if (rc == 0 && (change || !complete)) {
+        if (store->read_only)
+            return complete ? os_fail(DCACHE_READONLY, "the cache is read-only: no settings")
+                            : os_fail(DCACHE_CORRUPT, "the cache is not complete");
+        rc = shared_lock(&store->shared, deadline);
+        locked = rc == 0;
+        if (locked) /* another may have done it meanwhile */
+            rc = schema_look(db, &store->settings, &complete);
+        if (rc == 0)
+            rc = write_schema(store, db, o, complete);
+        if (rc == 0)
+            rc = schema_look(db, &store->settings, &complete);
+        if (locked)
+            shared_unlock(&store->shared);
+        if (rc == 0 && !complete)
+            rc = os_fail(DCACHE_CORRUPT, "the tables of the cache cannot be made");
+    }
+    if (rc == 0)
+        rc = schema_pragmas(db, &store->settings, store->use_shared);
+    atomic_store(&store->settings_epoch, atomic_load(&store->shared.segment->settings_epoch));
+    return rc;
+}
+
+/* Another library version, or a mode set by hand: say so to SQLite if it can be changed. */
+static int match_journal(struct store *store, struct db *db)
+{
+    sqlite3_stmt *s;
+    char text[64];
+    const char *wanted = settings_journal_name(store->settings.journal);
+    bool same = true;
+    int rc;
+
+    if (store->read_only)
+        return 0;
+    if (!store->use_shared && store->settings.journal == JOURNAL_WAL)
+        wanted = "delete";
+    rc = db_prepare(db, "PRAGMA journal_mode", &s);
+    if (rc < 0)
+        return rc;
+    rc = db_step(db, s);
+    if (rc == 1)
+        same = strcmp((const char *)sqlite3_column_text(s, 0), wanted) == 0;
+    (void)sqlite3_finalize(s);
+    if (rc < 0 || same)
+        return rc < 0 ? rc : 0;
+    (void)snprintf(text, sizeof text, "PRAGMA journal_mode = %s", wanted);
+    return db_exec(db, text);
+}
+
+static void close_idle(struct store *store)
+{
+    while (store->idle) {
+        struct db *db = store->idle;
+
+        store->idle = db->next;
+        store->connections--;
+        free_connection(db);
+    }
+}
+
+/* Everything that hangs on the directory's descriptor. */
+static int open_parts(struct store *store, const struct dcache_open_options *o, int64_t deadline)
+{
+    struct db *db = NULL;
+    int rc;
+
+    choose_immutable(store);
+    rc = make_database(store, o->flags);
+    if (rc == 0)
+        rc = open_shared(store, deadline);
+    if (rc < 0)
+        return rc;
+    store->files.slot = store->shared.slot;
+    rc = open_connection(store, &db);
+    if (rc == 0)
+        rc = prepare_schema(store, db, o, deadline);
+    if (rc == 0)
+        rc = match_journal(store, db);
+    if (rc < 0) {
+        if (db)
+            free_connection(db);
+        return rc;
+    }
+    store->files.sync = store->settings.synchronous >= 2;
+    db->generation = store->generation;
+    db->next = store->idle;
+    store->idle = db;
+    store->connections++;
+    return 0;
+}
+
+/* ---- the list ---- */
+
+static void init_waiting(struct store *store)
+{
+    pthread_condattr_t attributes;
+
+    pthread_mutex_init(&store->mutex, NULL); /* these cannot fail with glibc */
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->returned, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void free_store(struct store *store)
+{
+    close_idle(store);
+    shared_close(&store->shared, store->files.dir);
+    os_close(store->files.dir);
+    pthread_cond_destroy(&store->returned);
+    pthread_mutex_destroy(&store->mutex);
+    free(store->path);
+    free(store->db_path);
+    free(store);
+}
+
+static void note_identity(struct store *store, const struct stat *st)
+{
+    store->device = st->st_dev;
+    store->inode = st->st_ino;
+}
+
+static int new_store(const char *directory, int dir, const struct stat *st,
+                     const struct dcache_open_options *o, int64_t deadline,
+                     struct store **ret_store)
+{
+    struct store *store = os_calloc(1, sizeof *store);
+    int rc = store ? 0 : DCACHE_NOMEM;
+
+    if (rc < 0) {
+        os_close(dir);
+        return rc;
+    }
+    note_identity(store, st);
+    store->flags = o->flags & (DCACHE_READ_ONLY | DCACHE_NO_SHARED);
+    store->files.dir = dir;
+    store->files.file_mode = o->file_mode ? o->file_mode : 0600;
+    store->files.dir_mode = o->directory_mode ? o->directory_mode : 0700;
+    store->shared.fd = -1;
+    store->references = 1;
+    store->fork_generation = fork_generation;
+    store->read_only = (o->flags & DCACHE_READ_ONLY) || !os_can_write(dir);
+    store->use_shared = !store->read_only && !(o->flags & DCACHE_NO_SHARED) && !os_is_network(dir);
+    init_waiting(store);
+    store->path = os_realpath(directory);
+    store->db_path = store->path ? os_format("%s/" DB_NAME, store->path) : NULL;
+    if (!store->path || !store->db_path)
+        rc = errno == ENOENT ? os_fail_errno("resolve %s", directory) : DCACHE_NOMEM;
+    if (rc == 0)
+        rc = open_parts(store, o, deadline);
+    if (rc < 0)
+        free_store(store);
+    else
+        *ret_store = store;
+    return rc;
+}
+
+/* Opened again: settings that the caller names may differ. */
+static int reopen(struct store *store, const struct dcache_open_options *o, int64_t deadline)
+{
+    struct db *db;
+    int rc = store_enter(store);
+
+    if (rc == 0)
+        rc = store_borrow(store, deadline, &db);
+    if (rc < 0)
+        return rc;
+    rc = prepare_schema(store, db, o, deadline);
+    store_return(store, db);
+    return rc;
+}
+
+int store_open(const char *directory, const struct dcache_open_options *o, struct store **ret_store)
+{
+    int64_t deadline = os_deadline(o->timeout);
+    struct store *store;
+    struct stat st;
+    int dir, rc;
+
+    pthread_once(&once, install);
+    rc = open_directory(directory, o, &dir);
+    if (rc < 0)
+        return rc;
+    if (os_fstat(dir, &st) < 0) {
+        rc = os_fail_errno("stat %s", directory);
+        os_close(dir);
+        return rc;
+    }
+    pthread_mutex_lock(&list_mutex);
+    for (store = list; store; store = store->next)
+        if (store->device == st.st_dev && store->inode == st.st_ino &&
+            store->flags == (o->flags & (DCACHE_READ_ONLY | DCACHE_NO_SHARED)))
+            break;
+    if (store) {
+        os_close(dir);
+        store->references++;
+    } else {
+        rc = new_store(directory, dir, &st, o, deadline, &store);
+        if (rc == 0) {
+            store->next = list;
+            list = store;
+        }
+        pthread_mutex_unlock(&list_mutex);
+        if (rc == 0)
+            *ret_store = store;
+        return rc;
+    }
+    pthread_mutex_unlock(&list_mutex);
+    rc = reopen(store, o, deadline);
+    if (rc < 0)
+        store_close(store);
+    else
+        *ret_store = store;
+    return rc;
+}
+
+void store_close(struct store *store)
+{
+    bool last;
+
+    pthread_mutex_lock(&list_mutex);
+    last = --store->references == 0;
+    if (last) {
+        struct store **at = &list;
+
+        while (*at != store)
+            at = &(*at)->next;
+        *at = store->next;
+        /* In a child that never used it, the connections are the parent's: leave them alone. */
+        if (store->fork_generation != fork_generation)
+            store->idle = NULL;
+        free_store(store);
+    }
+    pthread_mutex_unlock(&list_mutex);
+}
+
+/* ---- after a fork, after a removal ---- */
+
+static int start_anew_in_child(struct store *store)
+{
+    struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
+    static unsigned shifted; /* under list_mutex */
+    int rc;
+
+    if (shifted != fork_generation) {
+        shifted = fork_generation;
+        db_forked();
+    }
+    /* What the parent has lent or kept is its own: leaked here, on purpose. */
+    store->idle = NULL;
+    store->connections = 0;
+    store->generation++;
+    store->owner = 0;
+    init_waiting(store);
+    shared_close(&store->shared, -1); /* its descriptor is closed: this only unmaps */
+    rc = open_parts(store, &options, os_deadline(60));
+    if (rc == 0)
+        atomic_store(&store->fork_generation, fork_generation);
+    return rc;
+}
+
+int store_enter(struct store *store)
+{
+    int rc = 0;
+
+    if (atomic_load_explicit(&store->fork_generation, memory_order_acquire) ==
+        atomic_load_explicit(&fork_generation, memory_order_relaxed))
+        return 0;
+    pthread_mutex_lock(&list_mutex);
+    if (store->fork_generation != fork_generation)
+        rc = start_anew_in_child(store);
+    pthread_mutex_unlock(&list_mutex);
+    return rc;
+}
+
+bool store_is_stale(const struct store *store)
+{
+    return atomic_load(&store->fork_generation) != atomic_load(&fork_generation);
+}
+
+/* In the place of the old: the descriptor by dup, the segment by a mapping over it, so that no
+ * thread of ours ever sees neither. */
+static int revive_parts(struct store *store, int64_t deadline)
+{
+    struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
+    int old_fd = store->shared.fd, dir, rc;
+    struct stat st;
+
+    options.directory_mode = store->files.dir_mode;
+    rc = open_directory(store->path, &options, &dir);
+    if (rc < 0)
+        return rc;
+    if (os_fstat(dir, &st) < 0 || os_replace(dir, store->files.dir) < 0)
+        rc = os_fail_errno("open directory %s", store->path);
+    os_close(dir);
+    if (rc < 0)
+        return rc;
+    note_identity(store, &st);
+    pthread_mutex_lock(&store->mutex);
+    store->generation++;
+    close_idle(store);
+    pthread_mutex_unlock(&store->mutex);
+    rc = open_parts(store, &options, deadline);
+    os_close(old_fd);
+    return rc;
+}
+
+int store_revive(struct store *store, unsigned generation, int64_t deadline)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&list_mutex);
+    if (store->generation == generation)
+        rc = revive_parts(store, deadline);
+    pthread_mutex_unlock(&list_mutex);
+    return rc;
+}
+
+/* ---- connections ---- */
+
+/* Wait for one to come back; false at the deadline. Called with the mutex held. */
+static bool wait_returned(struct store *store, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+
+    if (os_monotonic() >= deadline)
+        return false;
+    (void)pthread_cond_timedwait(&store->returned, &store->mutex, &until);
+    return true;
+}
+
+static int open_another(struct store *store, struct db **ret_db)
+{
+    struct db *db;
+    int rc = open_connection(store, &db);
+
+    if (rc == 0) {
+        rc = schema_pragmas(db, &store->settings, store->use_shared);
+        if (rc < 0)
+            free_connection(db);
+    }
+    if (rc < 0) {
+        pthread_mutex_lock(&store->mutex);
+        store->connections--;
+        pthread_cond_signal(&store->returned);
+        pthread_mutex_unlock(&store->mutex);
+        return rc;
+    }
+    *ret_db = db;
+    return 0;
+}
+
+int store_borrow(struct store *store, int64_t deadline, struct db **ret_db)
+{
+    unsigned generation;
+    struct db *db;
+    int rc = 0;
+
+    pthread_mutex_lock(&store->mutex);
+    while (!store->idle && store->connections >= STORE_CONNECTIONS)
+        if (!wait_returned(store, deadline)) {
+            pthread_mutex_unlock(&store->mutex);
+            return os_fail(DCACHE_TIMEOUT, "waiting for a connection");
+        }
+    generation = store->generation;
+    db = store->idle;
+    if (db)
+        store->idle = db->next;
+    else
+        store->connections++;
+    pthread_mutex_unlock(&store->mutex);
+    if (!db) {
+        rc = open_another(store, &db);
+        if (rc == 0)
+            db->generation = generation;
+    }
+    if (rc == 0) {
+        db->deadline = deadline;
+        *ret_db = db;
+    }
+    return rc;
+}
+
+void store_return(struct store *store, struct db *db)
+{
+    pthread_mutex_lock(&store->mutex);
+    if (db->generation == store->generation) {
+        db->next = store->idle;
+        store->idle = db;
+        db = NULL;
+    } else {
+        store->connections--;
+    }
+    pthread_cond_signal(&store->returned);
+    pthread_mutex_unlock(&store->mutex);
+    if (db)
+        free_connection(db);
+}
+
+/* An immutable connection must go when a writer has come, or has come and gone. */
+static void renew_snapshot(struct store *store)
+{
+    struct stat log, now;
+
+    if (os_fstatat(store->files.dir, DB_NAME "-wal", &log) < 0 &&
+        os_fstatat(store->files.dir, DB_NAME, &now) == 0 && now.st_ino == store->snapshot.st_ino &&
+        now.st_size == store->snapshot.st_size &&
+        now.st_mtim.tv_sec == store->snapshot.st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == store->snapshot.st_mtim.tv_nsec)
+        return;
+    pthread_mutex_lock(&store->mutex);
+    choose_immutable(store);
+    store->generation++;
+    close_idle(store);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db)
+{
+    unsigned generation;
+    int64_t now;
+    int rc;
+
+    if (store->immutable)
+        renew_snapshot(store);
+    for (;;) {
+        rc = store_borrow(store, deadline, ret_db);
+        if (rc < 0 || store->read_only)
+            return rc;
+        now = os_monotonic();
+        if (now - atomic_load_explicit(&store->looked, memory_order_relaxed) < LOOK_INTERVAL)
+            return 0;
+        if (!db_has_moved(*ret_db))
+            break;
+        generation = (*ret_db)->generation;
+        store_return(store, *ret_db);
+        rc = store_revive(store, generation, deadline);
+        if (rc < 0)
+            return rc;
+    }
+    atomic_store_explicit(&store->looked, now, memory_order_relaxed);
+    return 0;
+}
+
+/* ---- settings ---- */
+
+int store_refresh_settings(struct store *store, struct db *db)
+{
+    uint32_t epoch = atomic_load(&store->shared.segment->settings_epoch);
+    bool unused;
+    int rc;
+
+    if (epoch == atomic_load_explicit(&store->settings_epoch, memory_order_relaxed))
+        return 0;
+    rc = settings_load(db, &store->settings, &unused);
+    if (rc == 0)
+        rc = sqlite3_get_autocommit(db->handle)
+                 ? schema_pragmas(db, &store->settings, store->use_shared)
+                 : 0;
+    if (rc == 0) {
+        store->files.sync = store->settings.synchronous >= 2;
+        atomic_store(&store->settings_epoch, epoch);
+    }
+    return rc;
+}
+
+void store_settings_changed(struct store *store, bool again)
+{
+    atomic_fetch_add(&store->shared.segment->settings_epoch, 1);
+    if (!again)
+        return;
+    pthread_mutex_lock(&store->mutex);
+    store->generation++;
+    close_idle(store);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+/* ---- threads ---- */
+
+uintptr_t store_thread(void)
+{
+    static _Thread_local char here;
+
+    return (uintptr_t)&here; /* cheaper than gettid, and unique while the thread lives */
+}
+
+bool store_owned_here(const struct store *store)
+{
+    return atomic_load_explicit(&store->owner, memory_order_relaxed) == store_thread();
+}

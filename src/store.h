@@ -1,0 +1,77 @@
+/* store.h - an open directory in this process: its connections, its segment, its settings.
+ *
+ * All handles on one directory share one store (opened read-only and read-write: two). The list of
+ * stores is the only global state of the library. */
+#ifndef STORE_H
+#define STORE_H
+
+#include "file.h"
+#include "schema.h"
+#include "shared.h"
+
+#include <pthread.h>
+
+#define STORE_CONNECTIONS 8
+
+struct store {
+    struct store *next;
+    unsigned references;
+    dev_t device; /* with inode and flags: the key in the list */
+    ino_t inode;
+    unsigned flags; /* DCACHE_READ_ONLY, DCACHE_NO_SHARED as asked for by the opener */
+    char *path;     /* of the directory, absolute */
+    char *db_path;
+    struct files files;
+    struct shared shared;
+    struct settings settings;
+    _Atomic uint32_t settings_epoch; /* of the segment, when settings were last read */
+    bool read_only;
+    _Atomic bool immutable; /* no log is beside the database and we may not make one: a snapshot */
+    struct stat snapshot;   /* of the database then */
+    bool use_shared;
+    _Atomic unsigned fork_generation;
+    _Atomic int64_t looked;  /* when a reader last looked whether the directory is still there */
+    _Atomic uintptr_t owner; /* thread that began the transaction that is open; 0: none */
+
+    pthread_mutex_t mutex; /* of what follows */
+    pthread_cond_t returned;
+    struct db *idle;
+    int connections; /* idle or lent */
+    unsigned generation;
+};
+
+/* Find or make the store of a directory. */
+int store_open(const char *directory, const struct dcache_open_options *options,
+               struct store **ret_store);
+void store_close(struct store *store);
+
+/* Call first in each operation: after a fork the child gets its own of everything. */
+int store_enter(struct store *store);
+
+/* Whether this process is a child that has not entered the store yet. */
+bool store_is_stale(const struct store *store);
+
+/* Borrow a connection, waiting for one until `deadline`. Fails: TIMEOUT and what opening may. */
+int store_borrow(struct store *store, int64_t deadline, struct db **ret_db);
+void store_return(struct store *store, struct db *db);
+
+/* For readers: the same, but of a directory that was still there a moment ago. Makes it anew if it
+ * was not. */
+int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db);
+
+/* The directory or its database is gone: make it anew, in place, for all handles. `generation` is
+ * that of the connection that noticed: if another thread has done it meanwhile, it is done. Called
+ * with nothing held. */
+int store_revive(struct store *store, unsigned generation, int64_t deadline);
+
+/* Read the settings again if a process has changed them. */
+int store_refresh_settings(struct store *store, struct db *db);
+
+/* A setting has changed; connections whose pragmas are affected are opened anew. */
+void store_settings_changed(struct store *store, bool reopen);
+
+/* Whether this thread has a transaction open on the store (through any handle). */
+bool store_owned_here(const struct store *store);
+uintptr_t store_thread(void);
+
+#endif

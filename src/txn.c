@@ -1,0 +1,488 @@
+/* txn.c - transactions and the files that hang on them. See txn.h for the invariants. */
+#include "txn.h"
+
+#include <stdlib.h>
+
+#define CHECKPOINT_FRAMES 1000 /* SQLite's own default */
+#define FLUSH_ACCESSES 256     /* notes that a writer takes along */
+#define FLUSH_STATISTICS 1000
+
+enum { BEGIN = DB_TXN_STATEMENTS, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO };
+
+static int run(struct txn *txn, int statement)
+{
+    static const char *const sql[] = {"BEGIN IMMEDIATE", "COMMIT",        "ROLLBACK",
+                                      "SAVEPOINT scope", "RELEASE scope", "ROLLBACK TO scope"};
+    sqlite3_stmt *s;
+    int rc = db_statement(txn->db, statement, sql[statement - BEGIN], &s);
+
+    return rc < 0 ? rc : db_run(txn->db, s);
+}
+
+struct txn txn_new(struct dcache *cache)
+{
+    struct txn txn = {.cache = cache, .outer = cache->scope};
+
+    txn.deadline = os_deadline(cache->timeout);
+    return txn;
+}
+
+static struct txn *outermost(struct txn *txn)
+{
+    while (txn->outer)
+        txn = txn->outer;
+    return txn;
+}
+
+/* ---- lists ---- */
+
+/* Room for one more: before anything happens that the list has to remember. */
+static int reserve(void **list, size_t count, size_t *room, size_t more, size_t size)
+{
+    size_t wanted = *room ? *room : 4;
+    void *grown;
+
+    if (count + more <= *room)
+        return 0;
+    while (wanted < count + more)
+        wanted *= 2;
+    grown = os_realloc(*list, wanted * size);
+    if (!grown)
+        return DCACHE_NOMEM;
+    *list = grown;
+    *room = wanted;
+    return 0;
+}
+
+static int reserve_made(struct txn *txn, size_t more)
+{
+    return reserve((void **)&txn->made, txn->made_count, &txn->made_room, more, sizeof *txn->made);
+}
+
+static int reserve_dropped(struct txn *txn, size_t more)
+{
+    return reserve((void **)&txn->dropped, txn->dropped_count, &txn->dropped_room, more,
+                   sizeof *txn->dropped);
+}
+
+static const char *made_name(const struct made_file *file)
+{
+    return file->other ? file->other : file->name;
+}
+
+static void free_lists(struct txn *txn)
+{
+    for (size_t i = 0; i < txn->made_count; i++)
+        free(txn->made[i].other);
+    for (size_t i = 0; i < txn->dropped_count; i++)
+        free(txn->dropped[i]);
+    free(txn->made);
+    free(txn->dropped);
+    txn->made = NULL;
+    txn->dropped = NULL;
+    txn->made_count = txn->made_room = txn->dropped_count = txn->dropped_room = 0;
+}
+
+static void remove_made(struct txn *txn)
+{
+    /* What cannot be removed is a stray, which check() finds (F1, F2). */
+    for (size_t i = 0; i < txn->made_count; i++)
+        (void)file_remove(&txn->cache->store->files, made_name(&txn->made[i]));
+}
+
+static void remove_dropped(struct txn *txn)
+{
+    for (size_t i = 0; i < txn->dropped_count; i++)
+        (void)file_remove(&txn->cache->store->files, txn->dropped[i]);
+}
+
+/* ---- begin ---- */
+
+static void release(struct txn *txn)
+{
+    struct store *store = txn->cache->store;
+
+    store_return(store, txn->db);
+    txn->db = NULL;
+    shared_unlock(&store->shared);
+}
+
+static int begin_once(struct txn *txn)
+{
+    struct store *store = txn->cache->store;
+    int rc = shared_lock(&store->shared, txn->deadline);
+
+    if (rc < 0)
+        return rc;
+    rc = store_borrow(store, txn->deadline, &txn->db);
+    if (rc < 0) {
+        shared_unlock(&store->shared);
+        return rc;
+    }
+    if (db_has_moved(txn->db))
+        rc = DCACHE_GONE;
+    if (rc == 0)
+        rc = store_refresh_settings(store, txn->db);
+    if (rc == 0)
+        rc = run(txn, BEGIN);
+    if (rc == DCACHE_GONE) {
+        unsigned generation = txn->db->generation;
+
+        release(txn);
+        rc = store_revive(store, generation, txn->deadline);
+        return rc < 0 ? rc : DCACHE_GONE;
+    }
+    if (rc < 0)
+        release(txn);
+    return rc;
+}
+
+static int begin_outer(struct txn *txn)
+{
+    struct store *store = txn->cache->store;
+    int rc;
+
+    if (store->read_only)
+        return os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);
+    if (store_owned_here(store))
+        return os_fail(DCACHE_TIMEOUT, "this thread has another transaction open");
+    do
+        rc = begin_once(txn);
+    while (rc == DCACHE_GONE);
+    txn->open = rc == 0;
+    return rc;
+}
+
+static int begin_inner(struct txn *txn)
+{
+    struct dcache *cache = txn->cache;
+    int rc;
+
+    if (cache->fork_generation != atomic_load(&cache->store->fork_generation))
+        return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
+    if (cache->has_child)
+        return os_fail(DCACHE_INVALID, "an inner transaction is open");
+    if (outermost(txn)->aborted)
+        return os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
+    txn->db = txn->outer->db;
+    txn->db->deadline = txn->deadline;
+    rc = run(txn, SAVEPOINT);
+    txn->open = rc == 0;
+    return rc;
+}
+
+int txn_start(struct txn *txn)
+{
+    return txn->outer ? begin_inner(txn) : begin_outer(txn);
+}
+
+int txn_begin(struct txn *txn)
+{
+    int rc = store_enter(txn->cache->store);
+
+    if (rc < 0)
+        return rc;
+    if (txn->outer)
+        pthread_mutex_lock(&txn->cache->root->mutex);
+    rc = txn_start(txn);
+    if (rc < 0 && txn->outer)
+        pthread_mutex_unlock(&txn->cache->root->mutex);
+    return rc;
+}
+
+/* ---- commit ---- */
+
+static int finish_outer(struct txn *txn)
+{
+    struct store *store = txn->cache->store;
+    struct shared_segment *segment = store->shared.segment;
+    int rc = settings_count_and_size_add(txn->db, txn->count, txn->size); /* T3 */
+
+    if (rc == 0)
+        rc = settings_counter_add(txn->db, "evictions", txn->evictions);
+    if (rc == 0 && atomic_load(&segment->accesses) >= FLUSH_ACCESSES)
+        rc = txn_flush_accesses(txn);
+    if (rc == 0 && atomic_load(&segment->hits) + atomic_load(&segment->misses) >= FLUSH_STATISTICS)
+        rc = txn_flush_statistics(txn);
+    if (rc == 0)
+        rc = run(txn, COMMIT);
+    if (rc < 0)
+        return rc;
+    if (txn->db->wal_frames >= CHECKPOINT_FRAMES && store->shared.fd >= 0)
+        db_checkpoint(txn->db); /* T4 */
+    txn->open = false;
+    release(txn);
+    remove_dropped(txn); /* T2; nobody need wait for it */
+    free_lists(txn);
+    return 0;
+}
+
+/* The outer scope inherits what hangs on this one. */
+static int finish_inner(struct txn *txn)
+{
+    struct txn *outer = txn->outer;
+    int rc = reserve_made(outer, txn->made_count);
+
+    if (rc == 0)
+        rc = reserve_dropped(outer, txn->dropped_count);
+    if (rc == 0)
+        rc = run(txn, RELEASE);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < txn->made_count; i++)
+        outer->made[outer->made_count++] = txn->made[i];
+    for (size_t i = 0; i < txn->dropped_count; i++)
+        outer->dropped[outer->dropped_count++] = txn->dropped[i];
+    txn->made_count = txn->dropped_count = 0;
+    outer->count += txn->count;
+    outer->size += txn->size;
+    outer->evictions += txn->evictions;
+    txn->open = false;
+    free_lists(txn);
+    return 0;
+}
+
+int txn_finish(struct txn *txn)
+{
+    if (outermost(txn)->aborted)
+        return os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
+    return txn->outer ? finish_inner(txn) : finish_outer(txn);
+}
+
+int txn_commit(struct txn *txn)
+{
+    int rc = txn_finish(txn);
+
+    if (rc == 0 && txn->outer)
+        pthread_mutex_unlock(&txn->cache->root->mutex);
+    return rc;
+}
+
+/* ---- undo ---- */
+
+void txn_undo(struct txn *txn)
+{
+    if (!txn->open)
+        return;
+    txn->open = false;
+    if (!txn->outer) {
+        /* Closing the connection rolls back too, should the statement itself fail. */
+        if (!sqlite3_get_autocommit(txn->db->handle) && run(txn, ROLLBACK) < 0)
+            (void)sqlite3_exec(txn->db->handle, "ROLLBACK", NULL, NULL, NULL);
+        release(txn);
+    } else if (sqlite3_get_autocommit(txn->db->handle) || run(txn, ROLLBACK_TO) < 0 ||
+               run(txn, RELEASE) < 0) {
+        outermost(txn)->aborted = true; /* T5 */
+    }
+    remove_made(txn); /* T1 */
+}
+
+void txn_end(struct txn *txn)
+{
+    if (txn->open) {
+        txn_undo(txn);
+        if (txn->outer)
+            pthread_mutex_unlock(&txn->cache->root->mutex);
+    } else {
+        remove_made(txn); /* staged, but never begun; empty after a commit */
+    }
+    free_lists(txn);
+}
+
+/* ---- files ---- */
+
+int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, size_t *ret_index,
+              int64_t *ret_size)
+{
+    struct store *store = txn->cache->store;
+    unsigned generation = store->generation;
+    int rc = reserve_made(txn, 1);
+
+    if (rc < 0)
+        return rc;
+    rc = file_stage(&store->files, value, limit, txn->made[txn->made_count].name, ret_size);
+    if (rc == DCACHE_GONE && !txn->cache->scope) {
+        rc = store_revive(store, generation, txn->deadline);
+        if (rc == 0)
+            rc = file_stage(&store->files, value, limit, txn->made[txn->made_count].name, ret_size);
+    }
+    if (rc < 0)
+        return rc;
+    txn->made[txn->made_count].other = NULL;
+    *ret_index = txn->made_count++;
+    return 0;
+}
+
+int txn_publish(struct txn *txn, size_t index, const char **ret_name)
+{
+    struct made_file *file = &txn->made[index];
+    char name[FILE_NAME_SIZE];
+    int rc = file_publish(&txn->cache->store->files, file->name, name);
+
+    if (rc < 0)
+        return rc;
+    memcpy(file->name, name, sizeof name);
+    *ret_name = file->name;
+    return 0;
+}
+
+int txn_adopt(struct txn *txn, const char *name)
+{
+    int rc = reserve_made(txn, 1);
+    char *copy = rc == 0 ? os_strdup(name) : NULL;
+
+    if (!copy) {
+        (void)file_remove(&txn->cache->store->files, name); /* it is ours in any case */
+        return DCACHE_NOMEM;
+    }
+    txn->made[txn->made_count].name[0] = 0;
+    txn->made[txn->made_count++].other = copy;
+    return 0;
+}
+
+static int drop_file(struct txn *txn, const char *filename)
+{
+    char *copy;
+
+    if (!filename)
+        return 0;
+    copy = os_strdup(filename);
+    if (!copy || reserve_dropped(txn, 1) < 0) {
+        free(copy);
+        return DCACHE_NOMEM;
+    }
+    txn->dropped[txn->dropped_count++] = copy;
+    return 0;
+}
+
+/* ---- rows ---- */
+
+int txn_insert(struct txn *txn, const struct row *row, int64_t *ret_rowid)
+{
+    int rc = row_insert(txn->db, row, ret_rowid);
+
+    if (rc == 0) {
+        txn->count++;
+        txn->size += row->size;
+    }
+    return rc;
+}
+
+int txn_replace(struct txn *txn, const struct row *old, const struct row *row)
+{
+    int rc = row_update(txn->db, old->rowid, row);
+
+    if (rc == 0)
+        rc = drop_file(txn, old->filename);
+    if (rc == 0)
+        txn->size += row->size - old->size;
+    return rc;
+}
+
+int txn_forget(struct txn *txn, int64_t rowid, int64_t size)
+{
+    int rc = row_delete(txn->db, rowid);
+
+    if (rc == 0) {
+        txn->count--;
+        txn->size -= size;
+    }
+    return rc;
+}
+
+int txn_drop(struct txn *txn, int64_t rowid, int64_t size, const char *filename)
+{
+    int rc = drop_file(txn, filename);
+
+    return rc < 0 ? rc : txn_forget(txn, rowid, size);
+}
+
+int txn_counters(const struct txn *scope, struct db *db, int64_t *ret_count, int64_t *ret_size)
+{
+    int rc = settings_counter(db, "count", ret_count);
+
+    if (rc == 0)
+        rc = settings_counter(db, "size", ret_size);
+    for (; rc == 0 && scope; scope = scope->outer) {
+        *ret_count += scope->count;
+        *ret_size += scope->size;
+    }
+    return rc;
+}
+
+/* ---- what readers have noted ---- */
+
+int txn_flush_accesses(struct txn *txn)
+{
+    struct shared *shared = &txn->cache->store->shared;
+    int rc = 0;
+
+    if (atomic_exchange(&shared->segment->accesses, 0) == 0)
+        return 0;
+    for (unsigned i = 0; rc == 0 && i < SHARED_ACCESS_SLOTS; i++) {
+        int64_t rowid, count;
+        double time;
+
+        if (shared_take_access(shared, i, &rowid, &time, &count))
+            rc = row_add_access(txn->db, rowid, time, count);
+    }
+    return rc;
+}
+
+int txn_flush_statistics(struct txn *txn)
+{
+    struct shared_segment *segment = txn->cache->store->shared.segment;
+    uint64_t hits = atomic_exchange(&segment->hits, 0);
+    uint64_t misses = atomic_exchange(&segment->misses, 0);
+    int rc = settings_counter_add(txn->db, "hits", (int64_t)hits);
+
+    if (rc == 0)
+        rc = settings_counter_add(txn->db, "misses", (int64_t)misses);
+    if (rc < 0) {
+        atomic_fetch_add(&segment->hits, hits);
+        atomic_fetch_add(&segment->misses, misses);
+    }
+    return rc;
+}
+
+/* ---- reading ---- */
+
+static int read_in_scope(struct dcache *cache, struct db **ret_db)
+{
+    if (cache->fork_generation != atomic_load(&cache->store->fork_generation))
+        return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
+    pthread_mutex_lock(&cache->root->mutex);
+    if (cache->has_child || outermost(cache->scope)->aborted) {
+        pthread_mutex_unlock(&cache->root->mutex);
+        return cache->has_child
+                   ? os_fail(DCACHE_INVALID, "an inner transaction is open")
+                   : os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
+    }
+    *ret_db = cache->scope->db;
+    return 0;
+}
+
+int txn_read_begin(struct dcache *cache, struct db **ret_db)
+{
+    int rc = store_enter(cache->store);
+
+    if (rc < 0)
+        return rc;
+    if (cache->scope)
+        return read_in_scope(cache, ret_db);
+    rc = store_borrow_reader(cache->store, os_deadline(cache->timeout), ret_db);
+    if (rc == 0) {
+        rc = store_refresh_settings(cache->store, *ret_db);
+        if (rc < 0)
+            store_return(cache->store, *ret_db);
+    }
+    return rc;
+}
+
+void txn_read_end(struct dcache *cache, struct db *db)
+{
+    if (cache->scope)
+        pthread_mutex_unlock(&cache->root->mutex);
+    else
+        store_return(cache->store, db);
+}

@@ -1,0 +1,103 @@
+/* txn.h - begin, commit, undo; which value file is removed, and when.
+ *
+ * Every operation that writes runs in a `struct txn` on its stack:
+ *
+ *     struct txn txn = txn_new(cache);
+ *     rc = txn_stage(...)     large values go to disk before the lock is taken
+ *     rc = txn_begin(&txn)
+ *     ... row_...(txn.db, ...), txn_insert, txn_replace, txn_drop
+ *     rc = txn_commit(&txn)
+ *     txn_end(&txn)           after a commit: nothing; else undo
+ *
+ * On a cache that is a transaction of SQLite; on a handle of dcache_begin() a savepoint in it.
+ *
+ * Invariants
+ *  T1  A file that this transaction made goes away if it is rolled back, at any level.
+ *  T2  A file of a row that this transaction removed or replaced goes away after the outermost
+ *      COMMIT, never before.
+ *  T3  `count` and `size` in Settings change in the transaction that changes the rows, by one
+ *      statement before COMMIT. (Triggers are off.)
+ *  T4  The write lock is held from before BEGIN IMMEDIATE until after COMMIT, and checkpoints happen
+ *      under it.
+ *  T5  An error at which SQLite has rolled back everything makes every further operation in that
+ *      transaction fail with ABORTED. */
+#ifndef TXN_H
+#define TXN_H
+
+#include "store.h"
+
+struct made_file {
+    char name[FILE_TEMP_SIZE]; /* the temporary one until published; owned: see also `other` */
+    char *other;               /* a name of a binding's own choice, or NULL */
+};
+
+struct txn {
+    struct dcache *cache;
+    struct txn *outer; /* the scope that this one is in, or NULL */
+    struct db *db;     /* NULL before begin */
+    int64_t deadline;
+    bool open;
+    bool aborted; /* T5; of the outermost */
+    struct made_file *made;
+    size_t made_count, made_room;
+    char **dropped;
+    size_t dropped_count, dropped_room;
+    int64_t count, size; /* changes not yet in Settings */
+    int64_t evictions;
+};
+
+/* What a `dcache *` is. */
+struct dcache {
+    struct store *store;
+    double timeout;
+    struct txn *scope;   /* of a transaction handle; NULL: a plain cache */
+    struct dcache *root; /* the outermost handle of a nest of transactions */
+    struct dcache *parent;
+    bool has_child; /* an inner transaction is open: this handle refuses */
+    unsigned fork_generation;
+    pthread_mutex_t mutex; /* of the root: calls in a transaction run one after the other */
+};
+
+struct txn txn_new(struct dcache *cache);
+int txn_begin(struct txn *txn);
+int txn_commit(struct txn *txn);
+void txn_end(struct txn *txn);
+
+/* Without the locking of a handle: for dcache_begin() and its kin. */
+int txn_start(struct txn *txn);
+int txn_finish(struct txn *txn);
+void txn_undo(struct txn *txn);
+
+/* Write a value to a temporary file that the transaction owns; `ret_index` names it. */
+int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, size_t *ret_index,
+              int64_t *ret_size);
+
+/* Give a staged file its name; the pointer lives until the next file is staged or adopted. */
+int txn_publish(struct txn *txn, size_t index, const char **ret_name);
+
+/* Own a file that a binding has made. */
+int txn_adopt(struct txn *txn, const char *name);
+
+/* Row operations that keep T2 and T3. `old` is what txn_replace() replaces. */
+int txn_insert(struct txn *txn, const struct row *row, int64_t *ret_rowid);
+int txn_replace(struct txn *txn, const struct row *old, const struct row *row);
+int txn_drop(struct txn *txn, int64_t rowid, int64_t size, const char *filename);
+
+/* The same, but its file stays (its bytes have been handed out as a stored value). */
+int txn_forget(struct txn *txn, int64_t rowid, int64_t size);
+
+/* Bring the access records of the segment to the database. */
+int txn_flush_accesses(struct txn *txn);
+
+/* Hits and misses of the segment to the database. */
+int txn_flush_statistics(struct txn *txn);
+
+/* Counters as this transaction sees them; `scope` NULL: as the database has them. */
+int txn_counters(const struct txn *scope, struct db *db, int64_t *ret_count, int64_t *ret_size);
+
+/* For reading: the connection of the transaction, or one from the pool, to be given back with
+ * txn_read_end(). */
+int txn_read_begin(struct dcache *cache, struct db **ret_db);
+void txn_read_end(struct dcache *cache, struct db *db);
+
+#endif

@@ -1,0 +1,321 @@
+/* value.c - typed values and the columns of a row. See value.h. */
+#include "value.h"
+
+#include <stdlib.h>
+
+/* ---- UTF-8 ---- */
+
+/* Length of the well-formed sequence at `s`, 0 if there is none (Unicode 15, table 3-7). */
+static size_t utf8_sequence(const unsigned char *s, size_t left)
+{
+    unsigned char low = 0x80, high = 0xBF;
+    size_t length;
+
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] >= 0xC2 && s[0] <= 0xDF)
+        length = 2;
+    else if (s[0] >= 0xE0 && s[0] <= 0xEF)
+        length = 3;
+    else if (s[0] >= 0xF0 && s[0] <= 0xF4)
+        length = 4;
+    else
+        return 0;
+    if (s[0] == 0xE0)
+        low = 0xA0;
+    if (s[0] == 0xED)
+        high = 0x9F; /* no surrogates */
+    if (s[0] == 0xF0)
+        low = 0x90;
+    if (s[0] == 0xF4)
+        high = 0x8F;
+    if (left < length || s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if (s[i] < 0x80 || s[i] > 0xBF)
+            return 0;
+    return length;
+}
+
+/* Number of characters, or -1. */
+static int64_t utf8_length(const void *text, size_t size)
+{
+    const unsigned char *at = text;
+    int64_t length = 0;
+
+    while (size > 0) {
+        size_t step = utf8_sequence(at, size);
+
+        if (step == 0)
+            return -1;
+        at += step;
+        size -= step;
+        length++;
+    }
+    return length;
+}
+
+/* ---- pickles of None and NaN ---- */
+
+static struct dcache_value pickle_none(int protocol, char *scratch)
+{
+    size_t n = 0;
+
+    if (protocol >= 2) {
+        scratch[n++] = '\x80';
+        scratch[n++] = (char)protocol;
+    }
+    scratch[n++] = 'N';
+    scratch[n++] = '.';
+    return dcache_bytes(scratch, n);
+}
+
+static struct dcache_value pickle_nan(int protocol, char *scratch)
+{
+    static const char body[] = "G\x7f\xf8\0\0\0\0\0\0."; /* BINFLOAT, big-endian, STOP */
+    size_t n = 0;
+
+    if (protocol < 1)
+        return dcache_bytes("Fnan\n.", 6);
+    if (protocol >= 2) {
+        scratch[n++] = '\x80';
+        scratch[n++] = (char)protocol;
+    }
+    if (protocol >= 4) { /* FRAME and its length, as pickle writes them from 4 bytes up */
+        memcpy(scratch + n, "\x95\x0a\0\0\0\0\0\0\0", 9);
+        n += 9;
+    }
+    memcpy(scratch + n, body, 10);
+    return dcache_bytes(scratch, n + 10);
+}
+
+/* What comes after the protocol and the frame. */
+static const char *pickle_body(const struct dcache_value *pickle, size_t *ret_size)
+{
+    const char *at = pickle->data;
+    size_t size = pickle->size;
+
+    if (size > 2 && at[0] == '\x80') {
+        at += 2;
+        size -= 2;
+    }
+    if (size > 9 && at[0] == '\x95') {
+        at += 9;
+        size -= 9;
+    }
+    *ret_size = size;
+    return at;
+}
+
+static void recognise_pickle(struct dcache_value *value)
+{
+    size_t size;
+    const char *body = pickle_body(value, &size);
+
+    if (size == 2 && memcmp(body, "N.", 2) == 0) {
+        *value = dcache_none();
+    } else if (size == 10 && body[0] == 'G' && (body[1] & 0x7f) == 0x7f &&
+               ((unsigned char)body[2] & 0xf8) == 0xf8 && body[9] == '.') {
+        *value = dcache_double(NAN);
+    } else if (size == 6 && memcmp(body, "Fnan\n.", 6) == 0) {
+        *value = dcache_double(NAN);
+    } else {
+        value->type = DCACHE_PICKLE;
+    }
+}
+
+/* ---- in ---- */
+
+bool value_is_data(const struct dcache_value *value)
+{
+    return value->type == DCACHE_TEXT || value->type == DCACHE_BYTES ||
+           value->type == DCACHE_PICKLE;
+}
+
+size_t value_bytes(const struct dcache_value *value)
+{
+    return value_is_data(value) ? value->size : 0;
+}
+
+static int check_data(const struct dcache_value *value)
+{
+    if (!value->data && value->size > 0)
+        return os_fail(DCACHE_INVALID, "data is NULL");
+    if (value->type == DCACHE_TEXT && utf8_length(value->data, value->size) < 0)
+        return os_fail(DCACHE_INVALID, "text is not valid UTF-8");
+    return 0;
+}
+
+int value_key(const struct dcache_value *key, int protocol, char scratch[VALUE_SCRATCH],
+              struct dcache_value *ret_column, int *ret_raw)
+{
+    *ret_raw = 1;
+    *ret_column = *key;
+    switch (key->type) {
+    case DCACHE_INT:
+        return 0;
+    case DCACHE_TEXT:
+    case DCACHE_BYTES:
+        return check_data(key);
+    case DCACHE_DOUBLE:
+        if (isnan(key->real)) {
+            *ret_column = pickle_nan(protocol, scratch);
+            *ret_raw = 0;
+        }
+        return 0;
+    case DCACHE_NONE:
+        *ret_column = pickle_none(protocol, scratch);
+        *ret_raw = 0;
+        return 0;
+    case DCACHE_PICKLE:
+        ret_column->type = DCACHE_BYTES;
+        *ret_raw = 0;
+        return check_data(key);
+    case DCACHE_FD:
+    case DCACHE_READER:
+    case DCACHE_STORED:
+    default:
+        return os_fail(DCACHE_INVALID, "a key cannot be of type %d", (int)key->type);
+    }
+}
+
+int value_inline(const struct dcache_value *value, int64_t min_file_size, int protocol,
+                 char scratch[VALUE_SCRATCH], struct dcache_value *ret_column, int *ret_mode,
+                 bool *ret_file)
+{
+    int64_t length = 0;
+    int rc = 0;
+
+    *ret_file = false;
+    *ret_column = *value;
+    *ret_mode = MODE_RAW;
+    switch (value->type) {
+    case DCACHE_INT:
+        return 0;
+    case DCACHE_DOUBLE:
+        if (isnan(value->real)) {
+            *ret_column = pickle_nan(protocol, scratch);
+            *ret_mode = MODE_PICKLE;
+        }
+        return 0;
+    case DCACHE_NONE:
+        *ret_column = pickle_none(protocol, scratch);
+        *ret_mode = MODE_PICKLE;
+        return 0;
+    case DCACHE_TEXT:
+        rc = check_data(value);
+        length = rc < 0 ? 0 : utf8_length(value->data, value->size);
+        break;
+    case DCACHE_BYTES:
+    case DCACHE_PICKLE:
+        rc = check_data(value);
+        length = (int64_t)value->size;
+        break;
+    case DCACHE_FD:
+    case DCACHE_READER:
+        length = INT64_MAX;
+        break;
+    case DCACHE_STORED:
+    default:
+        return os_fail(DCACHE_INVALID, "a value cannot be of type %d", (int)value->type);
+    }
+    if (rc < 0)
+        return rc;
+    *ret_file = length >= min_file_size;
+    if (value->type == DCACHE_TEXT)
+        *ret_mode = *ret_file ? MODE_TEXT : MODE_RAW;
+    else if (value->type == DCACHE_PICKLE)
+        *ret_mode = MODE_PICKLE;
+    else
+        *ret_mode = *ret_file ? MODE_BINARY : MODE_RAW;
+    if (*ret_file)
+        *ret_column = dcache_none();
+    else if (value->type == DCACHE_PICKLE)
+        ret_column->type = DCACHE_BYTES;
+    return 0;
+}
+
+int value_tag(const struct dcache_value *tag, struct dcache_value *ret_column)
+{
+    *ret_column = dcache_none();
+    if (!tag || tag->type == DCACHE_NONE)
+        return 0;
+    if (tag->type != DCACHE_INT && tag->type != DCACHE_DOUBLE && tag->type != DCACHE_TEXT &&
+        tag->type != DCACHE_BYTES)
+        return os_fail(DCACHE_INVALID, "a tag cannot be of type %d", (int)tag->type);
+    if (tag->type == DCACHE_DOUBLE && isnan(tag->real))
+        return os_fail(DCACHE_INVALID, "a tag cannot be NaN");
+    *ret_column = *tag;
+    return value_is_data(tag) ? check_data(tag) : 0;
+}
+
+/* ---- out ---- */
+
+void value_from_key(struct dcache_value *column, int raw)
+{
+    if (!raw && column->type == DCACHE_BYTES)
+        recognise_pickle(column);
+}
+
+void value_from_column(struct dcache_value *column, int mode)
+{
+    if (mode == MODE_PICKLE && column->type == DCACHE_BYTES)
+        recognise_pickle(column);
+}
+
+enum dcache_type value_type_of_mode(int mode)
+{
+    return mode == MODE_TEXT ? DCACHE_TEXT : mode == MODE_PICKLE ? DCACHE_PICKLE : DCACHE_BYTES;
+}
+
+/* ---- public helpers that need nothing else ---- */
+
+static uint32_t adler32(const unsigned char *data, size_t size)
+{
+    uint32_t a = 1, b = 0; /* RFC 1950 */
+
+    while (size > 0) {
+        size_t run = size < 5552 ? size : 5552; /* the most before b could overflow */
+
+        for (size_t i = 0; i < run; i++) {
+            a += data[i];
+            b += a;
+        }
+        a %= 65521;
+        b %= 65521;
+        data += run;
+        size -= run;
+    }
+    return b << 16 | a;
+}
+
+uint32_t dcache_hash(const struct dcache_value *key)
+{
+    char scratch[VALUE_SCRATCH];
+    struct dcache_value column;
+    unsigned char big_endian[8];
+    uint64_t bits;
+    int raw;
+
+    if (value_key(key, 5, scratch, &column, &raw) < 0)
+        return 0;
+    if (column.type == DCACHE_INT) {
+        int64_t mask = 0xFFFFFFFF, rest = column.integer % mask;
+
+        return (uint32_t)(rest < 0 ? rest + mask : rest);
+    }
+    if (column.type != DCACHE_DOUBLE)
+        return adler32(column.data, column.size);
+    memcpy(&bits, &column.real, sizeof bits);
+    for (int i = 0; i < 8; i++)
+        big_endian[i] = (unsigned char)(bits >> (56 - 8 * i));
+    return adler32(big_endian, 8);
+}
+
+void dcache_value_clear(struct dcache_value *value)
+{
+    if (value && value_is_data(value))
+        free((void *)(uintptr_t)value->data); /* const for readers; ours to release */
+    if (value)
+        *value = dcache_none();
+}
