@@ -101,7 +101,7 @@ static void set_up(const char *policy)
     dcache *cache;
     struct dcache_setting settings[4] = {
         {"eviction_policy", dcache_text(policy)},
-        {"size_limit", dcache_int(6000000)},
+        {"size_limit", dcache_int(1500000)},
         {"statistics", dcache_int(1)},
         {"tag_index", dcache_int(1)},
     };

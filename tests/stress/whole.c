@@ -98,7 +98,7 @@ void stress_stats(struct worker *w)
 
 void stress_settings(struct worker *w)
 {
-    struct dcache_value limit = dcache_int(5000000 + rng_below(&w->rng, 2000000)), got;
+    struct dcache_value limit = dcache_int(1200000 + rng_below(&w->rng, 600000)), got;
     struct dcache_setting *settings = NULL;
     size_t count = 0;
     int rc;
@@ -106,7 +106,7 @@ void stress_settings(struct worker *w)
     stress_expect(w, dcache_setting_set(w->cache, "size_limit", &limit), "setting_set");
     rc = dcache_setting_get(w->cache, "size_limit", &got);
     stress_expect(w, rc, "setting_get");
-    if (rc == 0 && (got.type != DCACHE_INT || got.integer < 5000000))
+    if (rc == 0 && (got.type != DCACHE_INT || got.integer < 1200000))
         stress_fault(w->board, "size_limit is %lld", (long long)got.integer);
     if (rc == 0)
         dcache_value_clear(&got);
