@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
@@ -205,8 +206,11 @@ static int open_once(struct shared *shared, int dir, unsigned mode, int64_t dead
     if (st.st_nlink == 0)
         return DCACHE_GONE; /* its last user has just removed it: make a new one */
     rc = arrive(shared);
-    if (rc < 0)
+    if (rc < 0) {
+        if (os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0)
+            (void)os_unlinkat(dir, SHARED_NAME, 0); /* left over: made anew by the next */
         return rc;
+    }
     free_inherited(shared, &shared->segment->lock);
     free_inherited(shared, &shared->segment->gate);
     if (os_byte_lock(shared->fd, BYTE_INIT, F_UNLCK) < 0)
@@ -237,7 +241,7 @@ int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline)
 int shared_private(struct shared *shared)
 {
     shared->fd = -1;
-    shared->slot = 0;
+    shared->slot = SLOTS; /* nobody's: those who share a segment must not take ours for dead */
     if (!shared->segment)
         shared->segment = os_calloc(1, sizeof *shared->segment);
     return shared->segment ? 0 : DCACHE_NOMEM;
@@ -266,11 +270,16 @@ void shared_forked(struct shared *shared)
     if (shared->fd >= 0)
         (void)close(shared->fd); /* locks stay with the parent, who has it open too */
     shared->fd = -1;
+    if (shared->mapped) { /* a mapping keeps the description open too, and with it the locks */
+        (void)munmap(shared->segment, sizeof *shared->segment);
+        shared->segment = NULL;
+        shared->mapped = false;
+    }
 }
 
 int shared_slot_lives(const struct shared *shared, uint32_t slot)
 {
-    if (shared->fd < 0)
+    if (shared->fd < 0 || slot >= SLOTS)
         return -1;
     return slot == shared->slot || os_byte_locked(shared->fd, BYTE_SLOTS + (int64_t)slot);
 }

@@ -116,9 +116,9 @@ static void recognise_pickle(struct dcache_value *value)
         *value = dcache_none();
     } else if (size == 10 && body[0] == 'G' && (body[1] & 0x7f) == 0x7f &&
                ((unsigned char)body[2] & 0xf8) == 0xf8 && body[9] == '.') {
-        *value = dcache_double(NAN);
+        *value = dcache_double((double)NAN);
     } else if (size == 6 && memcmp(body, "Fnan\n.", 6) == 0) {
-        *value = dcache_double(NAN);
+        *value = dcache_double((double)NAN);
     } else {
         value->type = DCACHE_PICKLE;
     }
