@@ -59,6 +59,13 @@ extern "C" {
 #define DCACHE_API
 #endif
 
+/* These take the address of a buffer, and read it only in the call that it is handed to later. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#define DCACHE_ADDRESS_ONLY(argument) __attribute__((access(none, argument)))
+#else
+#define DCACHE_ADDRESS_ONLY(argument)
+#endif
+
 /* ---- status ------------------------------------------------------------------------------- */
 
 /* 0 is success, a failure is negative. The numbers never change. */
@@ -163,6 +170,7 @@ static inline struct dcache_value dcache_double(double real)
     v.real = real;
     return v;
 }
+DCACHE_ADDRESS_ONLY(2)
 static inline struct dcache_value dcache_sized(enum dcache_type type, const void *data, size_t size)
 {
     struct dcache_value v = dcache_none();
@@ -175,6 +183,7 @@ static inline struct dcache_value dcache_text(const char *text)
 {
     return dcache_sized(DCACHE_TEXT, text, strlen(text));
 }
+DCACHE_ADDRESS_ONLY(1)
 static inline struct dcache_value dcache_bytes(const void *data, size_t size)
 {
     return dcache_sized(DCACHE_BYTES, data, size);

@@ -88,17 +88,6 @@ int dcache_get_many(dcache *cache, const struct dcache_value *keys, size_t count
 
 /* ---- set_many ---- */
 
-static int set_one(struct txn *txn, struct item *item, int64_t *ret_rowid)
-{
-    struct row old = {0};
-    int rc = row_find(txn->db, &item->row.key, item->row.raw, &old);
-
-    if (rc == 0 || rc == DCACHE_NOT_FOUND)
-        rc = item_store(item, txn, rc == 0 ? &old : NULL, ret_rowid);
-    row_clear(&old);
-    return rc;
-}
-
 int dcache_set_many(dcache *cache, const struct dcache_value *keys,
                     const struct dcache_value *values, size_t count,
                     const struct dcache_set_options *given)
@@ -106,7 +95,7 @@ int dcache_set_many(dcache *cache, const struct dcache_value *keys,
     ENTRY_OPTIONS(struct dcache_set_options, options, given);
     struct txn txn = txn_new(cache);
     struct item *items = os_calloc(count, sizeof *items);
-    int64_t *rowids = os_calloc(count, sizeof *rowids);
+    int64_t *rowids = os_calloc(count, sizeof *rowids), bytes = 0;
     int rc = items && rowids ? 0 : DCACHE_NOMEM;
 
     for (size_t i = 0; rc == 0 && i < count; i++) {
@@ -117,9 +106,10 @@ int dcache_set_many(dcache *cache, const struct dcache_value *keys,
     if (rc == 0)
         rc = txn_begin(&txn);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = set_one(&txn, &items[i], &rowids[i]);
+        if ((rc = item_store(&items[i], &txn, &rowids[i])) == 0)
+            bytes += item_bytes(&items[i]);
     if (rc == 0) {
-        rc = evict_some(&txn, rowids, count);
+        rc = evict_some(&txn, rowids, count, bytes);
     }
     if (rc == 0)
         rc = txn_commit(&txn);
@@ -140,8 +130,10 @@ static int delete_one(struct txn *txn, const struct dcache_value *key, int64_t *
     if (rc == 0)
         rc = row_find(txn->db, &item.row.key, item.row.raw, &row);
     if (rc == 0 && row_is_live(&row, os_now())) {
-        *deleted += entry_check_file(txn->cache->store, &row) == 0;
-        rc = txn_drop(txn, row.rowid, row.size, row.filename);
+        rc = entry_check_file(txn->cache->store, &row); /* without a file it was not there */
+        *deleted += rc == 0;
+        if (rc == 0 || rc == DCACHE_NOT_FOUND)
+            rc = txn_drop(txn, row.rowid, row.size, row.filename);
     }
     row_clear(&row);
     return rc == DCACHE_NOT_FOUND ? 0 : rc;

@@ -6,14 +6,32 @@
 
 /* ---- store ---- */
 
+/* With a look at what is there: add() wants nothing, KEEP_EXPIRE its expiry. */
+static int put_after_look(struct txn *txn, struct item *item, unsigned flags, bool only_if_absent,
+                          int64_t *ret_rowid)
+{
+    struct row old = {0};
+    int rc = row_find(txn->db, &item->row.key, item->row.raw, &old);
+    bool found = rc == 0;
+
+    if (found && row_is_live(&old, os_now())) {
+        if (flags & DCACHE_KEEP_EXPIRE)
+            item->row.expire_time = old.expire_time;
+        if (only_if_absent && entry_check_file(txn->cache->store, &old) == 0)
+            rc = DCACHE_EXISTS;
+    }
+    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+        rc = item_replace(item, txn, found ? &old : NULL, ret_rowid);
+    row_clear(&old);
+    return rc;
+}
+
 static int put(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
                const struct dcache_set_options *given, bool only_if_absent)
 {
     ENTRY_OPTIONS(struct dcache_set_options, options, given);
     struct txn txn = txn_new(cache);
     struct item item = {0};
-    struct row old = {0};
-    bool found = false;
     int64_t rowid;
     int rc;
 
@@ -26,24 +44,16 @@ static int put(dcache *cache, const struct dcache_value *key, const struct dcach
         rc = txn_begin(&txn);
     if (rc < 0)
         goto done;
-    /* Look, then update or insert: an upsert would lose the old file's name. */
-    rc = row_find(txn.db, &item.row.key, item.row.raw, &old);
-    found = rc == 0;
-    if (found && row_is_live(&old, os_now())) {
-        if (options.flags & DCACHE_KEEP_EXPIRE)
-            item.row.expire_time = old.expire_time;
-        if (only_if_absent && entry_check_file(cache->store, &old) == 0)
-            rc = DCACHE_EXISTS;
-    }
-    if (rc == 0 || rc == DCACHE_NOT_FOUND)
-        rc = item_store(&item, &txn, found ? &old : NULL, &rowid);
+    if (only_if_absent || (options.flags & DCACHE_KEEP_EXPIRE))
+        rc = put_after_look(&txn, &item, options.flags, only_if_absent, &rowid);
+    else
+        rc = item_store(&item, &txn, &rowid);
     if (rc == 0)
-        rc = evict_some(&txn, &rowid, 1); /* never the newcomer */
+        rc = evict_some(&txn, &rowid, 1, item_bytes(&item)); /* never the newcomer */
     if (rc == 0)
         rc = txn_commit(&txn);
 done:
     txn_end(&txn);
-    row_clear(&old);
     return rc;
 }
 
@@ -243,8 +253,8 @@ static int begin_number(struct txn *txn, struct item *item, const struct row *ol
     set.tag = options->tag;
     rc = item_value(item, txn, value, &set); /* a number: no file, no wait */
     if (rc == 0)
-        rc = item_store(item, txn, old, &rowid);
-    return rc < 0 ? rc : evict_some(txn, &rowid, 1);
+        rc = item_replace(item, txn, old, &rowid);
+    return rc < 0 ? rc : evict_some(txn, &rowid, 1, item_bytes(item));
 }
 
 /* The live number under a key becomes its sum with `delta`. */
@@ -277,7 +287,7 @@ int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcac
     struct txn txn = txn_new(cache);
     struct item item = {0};
     struct row row = {0};
-    bool live = false;
+    bool there, live = false;
     int rc;
 
     rc = item_key(&item, cache->store, key);
@@ -286,8 +296,11 @@ int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcac
     if (rc < 0)
         goto done;
     rc = row_get(txn.db, &item.row.key, item.row.raw, &row);
-    if (rc == 0)
-        live = row_is_live(&row, os_now()) && entry_check_file(cache->store, &row) == 0;
+    there = rc == 0;
+    if (there && row_is_live(&row, os_now())) {
+        rc = entry_check_file(cache->store, &row);
+        live = rc == 0;
+    }
     if (rc < 0 && rc != DCACHE_NOT_FOUND)
         goto done;
     if (live) {
@@ -295,8 +308,6 @@ int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcac
     } else if (options.flags & DCACHE_MUST_EXIST) {
         rc = DCACHE_NOT_FOUND;
     } else {
-        bool there = rc == 0;
-
         rc = add_numbers(options.initial ? options.initial : &zero, delta ? delta : &one, &sum);
         if (rc == 0)
             rc = begin_number(&txn, &item, there ? &row : NULL, &options, &sum);

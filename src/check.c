@@ -217,8 +217,8 @@ static int check_empty(struct check *check, const char *path)
 
 static int walk(struct check *check, const char *path, int depth)
 {
+    size_t count, before = check->report.count;
     char **names;
-    size_t count;
     int rc = 0;
 
     if (os_list(check->store->files.dir, *path ? path : ".", &names, &count) < 0) {
@@ -231,9 +231,10 @@ static int walk(struct check *check, const char *path, int depth)
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = check_name(check, path, names[i], depth);
     free(names);
-    /* Its files may have gone just now, and then it with them. */
     if (rc == 0 && depth > 0 && count == 0)
         rc = check_empty(check, path);
+    else if (rc == 0 && depth > 0 && check->fix && check->txn && check->report.count > before)
+        (void)os_unlinkat(check->store->files.dir, path, AT_REMOVEDIR); /* if that was the last */
     return rc;
 }
 

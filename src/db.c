@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WAL_LIMIT (INT64_C(4) << 20) /* bytes that the log may keep after a checkpoint */
+#define WAL_LIMIT (INT64_C(20) << 20) /* bytes that the log may keep after a checkpoint */
 
 /* ---- codes ---- */
 
@@ -77,6 +77,15 @@ static int note_frames(void *arg, sqlite3 *handle, const char *schema, int frame
     return SQLITE_OK;
 }
 
+static void note_rowid(void *arg, int operation, const char *schema, const char *table,
+                       sqlite3_int64 rowid)
+{
+    (void)operation;
+    (void)schema;
+    (void)table;
+    ((struct db *)arg)->changed_rowid = rowid;
+}
+
 static int configure(struct db *db)
 {
     static const struct {
@@ -94,8 +103,9 @@ static int configure(struct db *db)
         if (rc != SQLITE_OK)
             return db_fail(db, rc);
     }
-    (void)sqlite3_busy_handler(db->handle, busy, db);    /* cannot fail on an open connection */
-    (void)sqlite3_wal_hook(db->handle, note_frames, db); /* in place of the auto-checkpoint */
+    (void)sqlite3_busy_handler(db->handle, busy, db);      /* cannot fail on an open connection */
+    (void)sqlite3_update_hook(db->handle, note_rowid, db); /* cheaper than RETURNING */
+    (void)sqlite3_wal_hook(db->handle, note_frames, db);   /* in place of the auto-checkpoint */
     return 0;
 }
 

@@ -19,9 +19,12 @@ struct db {
     sqlite3_stmt *statements[DB_STATEMENTS]; /* by the enums of row.c, settings.c, txn.c */
     int64_t deadline;                        /* monotonic: how long the busy handler waits */
     unsigned generation;                     /* store.c: of the directory that this was opened on */
-    int64_t page_size;                       /* bytes, 0: not asked yet */
-    int wal_frames;                          /* in the log after our last commit */
-    struct db *next;                         /* store.c: in the pool */
+    int64_t changed_rowid;                   /* of the row that was inserted or updated last */
+    int policy_index;  /* schema.c: the policy whose index is known to be there */
+    int64_t page_size; /* bytes, 0: not asked yet */
+    bool may_map;      /* the database is not mapped, but may be */
+    int wal_frames;    /* in the log after our last commit */
+    struct db *next;   /* store.c: in the pool */
 };
 
 enum db_flags {

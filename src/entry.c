@@ -94,21 +94,59 @@ static int initial_count(struct txn *txn, int64_t *ret_count)
     return rc;
 }
 
-int item_store(struct item *item, struct txn *txn, const struct row *old, int64_t *ret_rowid)
+static int finish_row(struct item *item, struct txn *txn)
 {
     struct row *row = &item->row;
-    int rc = 0;
+    int rc = item->staged ? txn_publish(txn, item->index, &row->filename) : 0;
 
-    if (item->staged)
-        rc = txn_publish(txn, item->index, &row->filename);
-    if (rc == 0 && !row_is_pinned(row))
-        rc = initial_count(txn, &row->access_count);
+    return rc < 0 || row_is_pinned(row) ? rc : initial_count(txn, &row->access_count);
+}
+
+int item_replace(struct item *item, struct txn *txn, const struct row *old, int64_t *ret_rowid)
+{
+    int rc = finish_row(item, txn);
+
     if (rc < 0)
         return rc;
     if (!old)
-        return txn_insert(txn, row, ret_rowid);
+        return txn_insert(txn, &item->row, ret_rowid);
     *ret_rowid = old->rowid;
-    return txn_replace(txn, old, row);
+    return txn_replace(txn, old, &item->row);
+}
+
+/* One small value over another takes one statement, a new one two. Only where a file is concerned,
+ * the old row has to be read first: its file must not be forgotten. */
+int item_store(struct item *item, struct txn *txn, int64_t *ret_rowid)
+{
+    struct row *row = &item->row, old = {0};
+    int rc = finish_row(item, txn);
+
+    if (rc == 0 && !row->filename && row->size == 0) {
+        rc = row_overwrite(txn->db, row, ret_rowid);
+        if (rc != DCACHE_NOT_FOUND)
+            return rc;
+        rc = 0;
+    }
+    if (rc == 0)
+        rc = txn_insert(txn, row, ret_rowid);
+    if (rc != DCACHE_EXISTS)
+        return rc;
+    rc = row_find(txn->db, &row->key, row->raw, &old);
+    if (rc == 0) {
+        *ret_rowid = old.rowid;
+        rc = txn_replace(txn, &old, row);
+    }
+    row_clear(&old);
+    return rc;
+}
+
+int64_t item_bytes(const struct item *item)
+{
+    const struct row *row = &item->row;
+
+    /* The key is in the table and in an index, the tag perhaps too. */
+    return row->size + (int64_t)(2 * value_bytes(&row->key) + 2 * value_bytes(&row->tag) +
+                                 value_bytes(&row->value));
 }
 
 /* ---- out ---- */

@@ -27,9 +27,14 @@ int item_key(struct item *item, struct store *store, const struct dcache_value *
 int item_value(struct item *item, struct txn *txn, const struct dcache_value *value,
                const struct dcache_set_options *options);
 
-/* Publish the file and store the row, in place of `old` if there is one (else NULL). After
- * txn_begin(). */
-int item_store(struct item *item, struct txn *txn, const struct row *old, int64_t *ret_rowid);
+/* Publish the file and store the row, in place of what is there. After txn_begin(). */
+int item_store(struct item *item, struct txn *txn, int64_t *ret_rowid);
+
+/* The same where it is known what is there: `old`, or NULL for nothing. */
+int item_replace(struct item *item, struct txn *txn, const struct row *old, int64_t *ret_rowid);
+
+/* Bytes that an item takes in database and file, without what the tables take for themselves. */
+int64_t item_bytes(const struct item *item);
 
 /* Point in time from a duration and a point. Fails: INVALID (NaN). */
 int entry_expiry(double expire, double expire_at, double now, double *ret_time);

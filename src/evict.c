@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define HEADROOM (INT64_C(16) << 20)
+#define ROW_OVERHEAD 1024 /* bytes that a row takes at most in tables and indexes, on average */
 #define BATCH 100 /* rows in one transaction: other writers get their turn between batches */
 
 enum { PAGE_COUNT = DB_TXN_STATEMENTS + 6, FREE_COUNT, PAGE_SIZE };
@@ -101,6 +103,8 @@ static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *l
         return rc;
     rc = txn_flush_accesses(txn); /* the order by use has to be exact now */
     if (rc == 0)
+        rc = schema_policy_index(txn->db, query.policy);
+    if (rc == 0)
         rc = row_victims(txn->db, &query, *left < BATCH - 1 ? (int)*left + 1 : BATCH, victims,
                          &count);
     for (int i = 0; rc == 0 && i<count && * left> 0 && used > settings->size_limit; i++) {
@@ -117,9 +121,30 @@ static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *l
     return rc;
 }
 
-int evict_some(struct txn *txn, int64_t *keep, size_t count)
+/* The exact figure takes several statements, a fifth of a small set. While there is ample room it is
+ * asked for only now and then: `headroom` is half of what was left then, less an upper bound of what
+ * each write since can have added. (Of 5.6.3 beside us, which culls for itself, it does not know.) */
+static bool surely_fits(struct txn *txn, int64_t added)
 {
-    int64_t limit = txn->cache->store->settings.cull_limit, left, evicted;
+    struct shared_segment *segment = txn->cache->store->shared.segment;
+
+    return atomic_fetch_sub(&segment->headroom, added) > added;
+}
+
+static int renew_headroom(struct txn *txn)
+{
+    struct store *store = txn->cache->store;
+    int64_t used, room;
+    int rc = bytes_used(txn, &used);
+
+    room = rc == 0 ? (store->settings.size_limit - used) / 2 : 0;
+    atomic_store(&store->shared.segment->headroom, room < HEADROOM ? room : HEADROOM);
+    return rc;
+}
+
+int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes)
+{
+    int64_t limit = txn->cache->store->settings.cull_limit, left, evicted = 0;
     struct kept kept = {.rowids = keep, .count = count};
     int rc;
 
@@ -130,12 +155,13 @@ int evict_some(struct txn *txn, int64_t *keep, size_t count)
     if (count > 1)
         qsort(keep, count, sizeof *keep, compare_rowids);
     rc = expire_some(txn, &kept, os_now(), &left);
-    while (rc == 0 && left > 0) {
+    if (rc < 0 || txn->cache->store->settings.policy == POLICY_NONE ||
+        surely_fits(txn, bytes + (int64_t)count * ROW_OVERHEAD))
+        return rc;
+    do
         rc = evict_while_over(txn, &kept, &left, &evicted);
-        if (evicted < BATCH - 1)
-            break;
-    }
-    return rc;
+    while (rc == 0 && left > 0 && evicted == BATCH - 1);
+    return rc < 0 ? rc : renew_headroom(txn);
 }
 
 /* ---- in batches ---- */

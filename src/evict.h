@@ -6,8 +6,9 @@
 
 /* After an item was stored: expired items, then by policy while the cache is over its limit; at
  * most `cull_limit` for each item, only as many as are needed, and none of the newcomers
- * themselves, whose rowids `keep` holds (it gets sorted). */
-int evict_some(struct txn *txn, int64_t *keep, size_t count);
+ * themselves, whose rowids `keep` holds (it gets sorted). `bytes` is what their keys, values and files
+ * have added, at most. */
+int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes);
 
 /* All rows, in batches. dcache_clear() then sweeps the files that no row names. */
 int evict_everything(dcache *cache, int64_t *ret_removed);

@@ -4,11 +4,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define CHUNK (size_t)(1 << 18)
+#define RESERVED "cache.db" /* what begins so is SQLite's or ours */
 
 /* ---- names ---- */
 
@@ -96,6 +98,11 @@ bool file_is_temp(const char *name, uint32_t *ret_slot)
 
 bool file_is_inside(const char *name)
 {
+    uint32_t slot;
+
+    /* The database, opened and closed by us, would lose SQLite's locks; so would what is beside. */
+    if (strncmp(name, RESERVED, strlen(RESERVED)) == 0 && !file_is_temp(name, &slot))
+        return false;
     for (;;) {
         size_t length = strcspn(name, "/");
 
@@ -192,60 +199,95 @@ int file_stage(const struct files *files, const struct dcache_value *value, int6
     return 0;
 }
 
-static int make_directories(const struct files *files, const char *name)
+/* The directory that a name is in, reached without following links, and its last part. */
+static int open_parent(const struct files *files, const char *name, const char **ret_last)
 {
-    char path[6];
+    const char *slash = strrchr(name, '/');
+    char path[PATH_MAX];
 
-    memcpy(path, name, 5);
-    path[5] = 0;
-    path[2] = 0;
-    if (os_mkdirat(files->dir, path, files->dir_mode) < 0 && errno != EEXIST)
-        return os_fail_errno("make directory %s", path);
-    path[2] = '/';
-    if (os_mkdirat(files->dir, path, files->dir_mode) < 0 && errno != EEXIST && errno != ENOENT)
-        return os_fail_errno("make directory %s", path);
-    return 0;
+    *ret_last = slash ? slash + 1 : name;
+    if (!slash)
+        return os_open_beneath(files->dir, ".", O_RDONLY | O_DIRECTORY);
+    if (slash - name >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(path, name, (size_t)(slash - name));
+    path[slash - name] = 0;
+    return os_open_beneath(files->dir, path, O_RDONLY | O_DIRECTORY);
+}
+
+/* ab/ and ab/cd/ of a name in the layout. Whoever removes a file may remove them at any moment. */
+static int make_parents(const struct files *files, const char *name)
+{
+    char first[3] = {name[0], name[1], 0}, second[3] = {name[3], name[4], 0};
+    int fd, rc = os_mkdirat(files->dir, first, files->dir_mode);
+
+    if (rc < 0 && errno != EEXIST)
+        return -1;
+    fd = os_open_beneath(files->dir, first, O_RDONLY | O_DIRECTORY);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    rc = os_mkdirat(fd, second, files->dir_mode);
+    os_close(fd);
+    return rc < 0 && errno != EEXIST && errno != ENOENT ? -1 : 0;
 }
 
 int file_publish(const struct files *files, const char *temp, char ret_name[FILE_NAME_SIZE])
 {
     char name[FILE_NAME_SIZE];
-    int rc = make_name(name);
+    const char *last;
+    int parent, rc = make_name(name);
 
-    /* Whoever removes a file may remove a directory that we have just made: again, then. */
-    for (int attempt = 0; rc == 0 && attempt < 20; attempt++) {
-        rc = make_directories(files, name);
-        if (rc < 0)
-            break;
-        if (os_renameat(files->dir, temp, name) == 0) {
-            memcpy(ret_name, name, sizeof name);
-            return 0;
+    if (rc < 0)
+        return rc;
+    for (int attempt = 0; attempt < 20; attempt++) {
+        parent = open_parent(files, name, &last);
+        if (parent >= 0) {
+            rc = os_renameat(files->dir, temp, parent, last);
+            os_close(parent);
+            if (rc == 0) {
+                memcpy(ret_name, name, sizeof name);
+                return 0;
+            }
         }
-        if (errno != ENOENT)
+        if (errno != ENOENT || make_parents(files, name) < 0)
             break;
+        errno = ENOENT; /* what remains to be said if this was the last attempt */
     }
-    if (rc == 0)
-        rc = os_fail_errno("rename %s to %s", temp, name);
+    rc = os_fail_errno("rename %s to %s", temp, name);
     return rc == DCACHE_NOT_FOUND ? DCACHE_GONE : rc;
+}
+
+/* Its directories, if they are empty now; they are not while there is something in them. */
+static void remove_parents(const struct files *files, const char *name)
+{
+    char first[3] = {name[0], name[1], 0}, second[3] = {name[3], name[4], 0};
+    int fd = os_open_beneath(files->dir, first, O_RDONLY | O_DIRECTORY), rc;
+
+    if (fd < 0)
+        return;
+    rc = os_unlinkat(fd, second, AT_REMOVEDIR);
+    os_close(fd);
+    if (rc == 0)
+        (void)os_unlinkat(files->dir, first, AT_REMOVEDIR);
 }
 
 int file_remove(const struct files *files, const char *name)
 {
-    char path[FILE_NAME_SIZE];
-    int rc = 0;
+    const char *last;
+    int parent, rc = 0;
 
     if (!file_is_inside(name)) /* a hostile row: nothing outside is touched */
         return 0;
-    if (os_unlinkat(files->dir, name, 0) < 0 && errno != ENOENT)
-        rc = os_fail_errno("remove %s", name);
-    if (!file_is_layout(name))
-        return rc;
-    memcpy(path, name, sizeof path);
-    path[5] = 0; /* both fail while there is something in them, which is as it should be */
-    if (os_unlinkat(files->dir, path, AT_REMOVEDIR) == 0) {
-        path[2] = 0;
-        (void)os_unlinkat(files->dir, path, AT_REMOVEDIR);
+    parent = open_parent(files, name, &last);
+    if (parent < 0 || os_unlinkat(parent, last, 0) < 0) {
+        if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
+            rc = os_fail_errno("remove %s", name);
     }
+    os_close(parent);
+    if (file_is_layout(name))
+        remove_parents(files, name);
     return rc;
 }
 
@@ -255,8 +297,11 @@ int file_open(const struct files *files, const char *name, int64_t size, int *re
               int64_t *ret_size)
 {
     struct stat st;
-    int fd = os_open_beneath(files->dir, name, O_RDONLY), rc = 0;
+    int fd, rc = 0;
 
+    if (!file_is_inside(name))
+        return os_fail(DCACHE_NOT_FOUND, "%s is not a file of the cache", name);
+    fd = os_open_beneath(files->dir, name, O_RDONLY);
     if (fd < 0) {
         if (errno == ELOOP || errno == EXDEV || errno == ENOTDIR)
             return os_fail(DCACHE_NOT_FOUND, "%s is not a file of the cache", name);

@@ -21,8 +21,8 @@
 struct files {
     int dir;
     unsigned file_mode, dir_mode;
-    uint32_t slot; /* F2 */
-    bool sync;     /* bring each file to the disk before its row is committed */
+    uint32_t slot;     /* F2 */
+    _Atomic bool sync; /* bring each file to the disk before its row is committed */
 };
 
 /* Write a value's bytes (TEXT, BYTES, PICKLE, FD, READER) to a new temporary file; `limit` is the
@@ -53,7 +53,8 @@ bool file_is_layout(const char *name);
 bool file_is_marked(const char *name);
 bool file_is_temp(const char *name, uint32_t *ret_slot);
 
-/* Whether a name is relative and stays in the directory as far as its text tells. */
+/* Whether a name is relative, stays in the directory as far as its text tells, and is not one of
+ * the database's own. Others are neither opened nor removed. */
 bool file_is_inside(const char *name);
 
 /* In place: the separators of a Windows directory become ours. */

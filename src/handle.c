@@ -266,8 +266,8 @@ int dcache_setting_set(dcache *cache, const char *name, const struct dcache_valu
         rc = txn_begin(&txn);
     if (rc == 0)
         rc = settings_put(txn.db, name, value);
-    if (rc == 0 && (strcmp(name, "tag_index") == 0 || strcmp(name, "eviction_policy") == 0))
-        rc = schema_indexes(txn.db, &wanted);
+    if (rc == 0 && strcmp(name, "tag_index") == 0)
+        rc = schema_tag_index(txn.db, &wanted);
     if (rc == 0)
         rc = txn_commit(&txn);
     txn_end(&txn);

@@ -294,9 +294,9 @@ int os_unlinkat(int dir, const char *name, int flags)
     return FAULT(EIO) ? -1 : unlinkat(dir, name, flags);
 }
 
-int os_renameat(int dir, const char *from, const char *to)
+int os_renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
-    return FAULT(EIO) ? -1 : renameat(dir, from, dir, to);
+    return FAULT(EIO) ? -1 : renameat(from_dir, from, to_dir, to);
 }
 
 int os_linkat(int from_dir, const char *from, int to_dir, const char *to)

@@ -65,7 +65,7 @@ int os_fstat(int fd, struct stat *ret);
 int os_fstatat(int dir, const char *name, struct stat *ret); /* of a link, not its target */
 int os_mkdirat(int dir, const char *name, unsigned mode);
 int os_unlinkat(int dir, const char *name, int flags);
-int os_renameat(int dir, const char *from, const char *to);
+int os_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int os_linkat(int from_dir, const char *from, int to_dir, const char *to);
 int os_ftruncate(int fd, int64_t size);
 int os_fallocate(int fd, int64_t size);

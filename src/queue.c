@@ -79,9 +79,9 @@ int dcache_push(dcache *cache, const char *prefix, enum dcache_side side,
     if (rc == 0)
         rc = item_key(&item, cache->store, &key);
     if (rc == 0)
-        rc = item_store(&item, &txn, NULL, &rowid);
+        rc = item_replace(&item, &txn, NULL, &rowid);
     if (rc == 0)
-        rc = evict_some(&txn, &rowid, 1);
+        rc = evict_some(&txn, &rowid, 1, item_bytes(&item));
     if (rc == 0)
         rc = txn_commit(&txn);
     txn_end(&txn);

@@ -12,6 +12,13 @@
 #define META                                                                                \
     "rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode," \
     " filename, NULL"
+/* For who has the key: SQLite takes as long for a column as for a comparison in the tree. */
+#define BY_KEY                                                                                \
+    "rowid, NULL, NULL, store_time, expire_time, access_time, access_count, tag, size, mode," \
+    " filename, value"
+#define META_BY_KEY                                                                     \
+    "rowid, NULL, NULL, store_time, expire_time, NULL, access_count, NULL, size, NULL," \
+    " filename, NULL"
 #define QUEUE_NUMBER " typeof(key) = 'integer'"
 #define PINNED "1e12" /* ROW_PINNED_TIME */
 
@@ -20,6 +27,7 @@ enum {
     GET,
     INSERT,
     UPDATE,
+    OVERWRITE,
     DELETE,
     TOUCH,
     SET_SIZE,
@@ -49,14 +57,18 @@ _Static_assert((int)HAS_FILE < (int)DB_SETTINGS_STATEMENTS, "see db.h");
 #define VICTIM "SELECT rowid, size, expire_time, filename FROM Cache WHERE "
 
 static const char *const sql[] = {
-    [FIND] = "SELECT " META " FROM Cache WHERE key = ?1 AND raw = ?2",
-    [GET] = "SELECT " COLUMNS " FROM Cache WHERE key = ?1 AND raw = ?2",
-    [INSERT] = "INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count,"
-               " tag, size, mode, filename, value)"
-               " VALUES (?11, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [FIND] = "SELECT " META_BY_KEY " FROM Cache WHERE key = ?1 AND raw = ?2",
+    [GET] = "SELECT " BY_KEY " FROM Cache WHERE key = ?1 AND raw = ?2",
+    [INSERT] =
+        "INSERT OR IGNORE INTO Cache (key, raw, store_time, expire_time, access_time, access_count,"
+        " tag, size, mode, filename, value)"
+        " VALUES (?11, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [UPDATE] = "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
                " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10"
                " WHERE rowid = ?1",
+    [OVERWRITE] = "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
+                  " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10"
+                  " WHERE key = ?11 AND raw = ?12 AND filename IS NULL AND size = 0",
     [DELETE] = "DELETE FROM Cache WHERE rowid = ?1",
     [TOUCH] = "UPDATE Cache SET expire_time = ?2 WHERE rowid = ?1",
     [SET_SIZE] = "UPDATE Cache SET size = ?2 WHERE rowid = ?1",
@@ -164,15 +176,16 @@ static int own(struct row *row, struct dcache_value *filename)
     return 0;
 }
 
-int row_from_statement(sqlite3_stmt *s, struct row *ret_row)
+/* What the statement says of a row; `key` if the statement does not tell it. */
+static int read_row(sqlite3_stmt *s, const struct dcache_value *key, int raw, struct row *ret_row)
 {
     struct row row = {0};
     struct dcache_value filename = db_column(s, 10);
     int rc;
 
     row.rowid = sqlite3_column_int64(s, 0);
-    row.key = db_column(s, 1);
-    row.raw = sqlite3_column_int(s, 2);
+    row.key = key ? *key : db_column(s, 1);
+    row.raw = key ? raw : sqlite3_column_int(s, 2);
     row.store_time = sqlite3_column_double(s, 3);
     row.expire_time = sqlite3_column_type(s, 4) == SQLITE_NULL ? DCACHE_NEVER
                                                                : sqlite3_column_double(s, 4);
@@ -188,8 +201,14 @@ int row_from_statement(sqlite3_stmt *s, struct row *ret_row)
     return rc;
 }
 
+int row_from_statement(sqlite3_stmt *s, struct row *ret_row)
+{
+    return read_row(s, NULL, 0, ret_row);
+}
+
 /* Step once and take the row. */
-static int take(struct db *db, sqlite3_stmt *s, struct row *ret_row)
+static int take(struct db *db, sqlite3_stmt *s, const struct dcache_value *key, int raw,
+                struct row *ret_row)
 {
     int rc = db_step(db, s);
 
@@ -197,7 +216,7 @@ static int take(struct db *db, sqlite3_stmt *s, struct row *ret_row)
         return DCACHE_NOT_FOUND;
     if (rc < 0)
         return rc;
-    rc = row_from_statement(s, ret_row);
+    rc = read_row(s, key, raw, ret_row);
     (void)sqlite3_reset(s);
     return rc;
 }
@@ -212,7 +231,7 @@ static int take_key(struct db *db, int index, const struct dcache_value *key, in
         rc = db_bind(db, s, 1, key);
     if (rc == 0) {
         (void)sqlite3_bind_int(s, 2, raw); /* binding a number to a reset statement cannot fail */
-        rc = take(db, s, ret_row);
+        rc = take(db, s, key, raw, ret_row);
     }
     return rc;
 }
@@ -235,7 +254,7 @@ int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, stru
 
     if (!prefix) {
         rc = statement(db, side == DCACHE_FRONT ? QUEUE_FIRST : QUEUE_LAST, &s);
-        return rc < 0 ? rc : take(db, s, ret_row);
+        return rc < 0 ? rc : take(db, s, NULL, 0, ret_row);
     }
     rc = statement(db, side == DCACHE_FRONT ? QUEUE_TEXT_FIRST : QUEUE_TEXT_LAST, &s);
     if (rc < 0)
@@ -250,7 +269,7 @@ int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, stru
             rc = db_bind(db, s, 2, &to);
         (void)sqlite3_bind_int64(s, 3, (sqlite3_int64)from.size);
         if (rc == 0)
-            rc = take(db, s, ret_row);
+            rc = take(db, s, NULL, 0, ret_row);
         (void)sqlite3_clear_bindings(s); /* they point into low and high */
     } else {
         rc = DCACHE_NOMEM;
@@ -265,7 +284,7 @@ int row_end(struct db *db, enum dcache_side side, struct row *ret_row)
     sqlite3_stmt *s;
     int rc = statement(db, side == DCACHE_FRONT ? END_FIRST : END_LAST, &s);
 
-    return rc < 0 ? rc : take(db, s, ret_row);
+    return rc < 0 ? rc : take(db, s, NULL, 0, ret_row);
 }
 
 /* ---- writing ---- */
@@ -310,8 +329,10 @@ int row_insert(struct db *db, const struct row *row, int64_t *ret_rowid)
         (void)sqlite3_bind_int(s, 12, row->raw);
         rc = db_run(db, s);
     }
+    if (rc == 0 && sqlite3_changes(db->handle) == 0)
+        return DCACHE_EXISTS;
     if (rc == 0)
-        *ret_rowid = sqlite3_last_insert_rowid(db->handle);
+        *ret_rowid = db->changed_rowid;
     return rc;
 }
 
@@ -326,6 +347,26 @@ int row_update(struct db *db, int64_t rowid, const struct row *row)
         (void)sqlite3_bind_int64(s, 1, rowid);
         rc = db_run(db, s);
     }
+    return rc;
+}
+
+int row_overwrite(struct db *db, const struct row *row, int64_t *ret_rowid)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, OVERWRITE, &s);
+
+    if (rc == 0)
+        rc = bind_row(db, s, row);
+    if (rc == 0)
+        rc = db_bind(db, s, 11, &row->key);
+    if (rc == 0) {
+        (void)sqlite3_bind_int(s, 12, row->raw);
+        rc = db_run(db, s);
+    }
+    if (rc == 0 && sqlite3_changes(db->handle) == 0)
+        return DCACHE_NOT_FOUND;
+    if (rc == 0)
+        *ret_rowid = db->changed_rowid;
     return rc;
 }
 

@@ -41,14 +41,19 @@ void row_memory_free(struct row_memory *memory);
 bool row_is_live(const struct row *row, double now);
 bool row_is_pinned(const struct row *row);
 
-/* The row of a key, without its value. Fails: NOT_FOUND. */
+/* The row of a key, without value, tag, mode and access time. Fails: NOT_FOUND. */
 int row_find(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row);
 
 /* The same with its value. */
 int row_get(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row);
 
+/* Fails: EXISTS (there is a row with that key). */
 int row_insert(struct db *db, const struct row *row, int64_t *ret_rowid);
 int row_update(struct db *db, int64_t rowid, const struct row *row); /* all but the key */
+
+/* Replace a row of the same key that has no file and no size, so that nothing of it need be known.
+ * Fails: NOT_FOUND (there is none, or it is of another kind). */
+int row_overwrite(struct db *db, const struct row *row, int64_t *ret_rowid);
 int row_delete(struct db *db, int64_t rowid);
 int row_touch(struct db *db, int64_t rowid, double expire_time);
 int row_set_size(struct db *db, int64_t rowid, int64_t size);

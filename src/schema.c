@@ -43,14 +43,10 @@ static const struct object objects[] = {
 static const struct object tag_index = {
     "Cache_tag_rowid", "index", "CREATE INDEX IF NOT EXISTS Cache_tag_rowid ON Cache (tag, rowid)"};
 
-static const struct object policy_indexes[] = {
-    [POLICY_NONE] = {NULL, NULL, NULL},
-    [POLICY_STORED] = {"Cache_store_time", "index",
-                       "CREATE INDEX IF NOT EXISTS Cache_store_time ON Cache (store_time)"},
-    [POLICY_USED] = {"Cache_access_time", "index",
-                     "CREATE INDEX IF NOT EXISTS Cache_access_time ON Cache (access_time)"},
-    [POLICY_FREQUENT] = {"Cache_access_count", "index",
-                         "CREATE INDEX IF NOT EXISTS Cache_access_count ON Cache (access_count)"},
+static const char *const policy_indexes[] = {
+    [POLICY_STORED] = "CREATE INDEX IF NOT EXISTS Cache_store_time ON Cache (store_time)",
+    [POLICY_USED] = "CREATE INDEX IF NOT EXISTS Cache_access_time ON Cache (access_time)",
+    [POLICY_FREQUENT] = "CREATE INDEX IF NOT EXISTS Cache_access_count ON Cache (access_count)",
 };
 
 /* ---- looking ---- */
@@ -60,7 +56,6 @@ struct found {
     size_t needed; /* of `objects` */
     bool settings; /* table Settings */
     bool tag_index;
-    bool policies[4];
 };
 
 static void note_object(struct found *found, const char *type, const char *name)
@@ -73,8 +68,6 @@ static void note_object(struct found *found, const char *type, const char *name)
         }
     }
     found->tag_index |= strcmp(name, tag_index.name) == 0;
-    for (int i = 1; i < 4; i++)
-        found->policies[i] |= strcmp(name, policy_indexes[i].name) == 0;
 }
 
 static int list_objects(struct db *db, struct found *found)
@@ -112,8 +105,6 @@ int schema_look(struct db *db, struct settings *settings, bool *ret_complete)
             return rc == DCACHE_SQLITE ? DCACHE_CORRUPT : rc;
     }
     complete = complete && found.needed == OBJECTS && found.tag_index == (settings->tag_index != 0);
-    if (settings->policy != POLICY_NONE)
-        complete = complete && found.policies[settings->policy];
     if (complete) {
         rc = row_prepare(db);
         if (rc < 0)
@@ -137,13 +128,21 @@ int schema_prepare(struct db *db, const struct settings *settings, bool shared)
     return db_exec(db, text);
 }
 
-int schema_indexes(struct db *db, const struct settings *settings)
+int schema_tag_index(struct db *db, const struct settings *settings)
 {
-    int rc = db_exec(db,
-                     settings->tag_index ? tag_index.sql : "DROP INDEX IF EXISTS Cache_tag_rowid");
+    return db_exec(db,
+                   settings->tag_index ? tag_index.sql : "DROP INDEX IF EXISTS Cache_tag_rowid");
+}
 
-    if (rc == 0 && settings->policy != POLICY_NONE)
-        rc = db_exec(db, policy_indexes[settings->policy].sql);
+int schema_policy_index(struct db *db, enum policy policy)
+{
+    int rc;
+
+    if (policy == POLICY_NONE || db->policy_index == (int)policy)
+        return 0;
+    rc = db_exec(db, policy_indexes[policy]);
+    if (rc == 0)
+        db->policy_index = (int)policy;
     return rc;
 }
 
@@ -156,21 +155,44 @@ int schema_create(struct db *db, const struct settings *settings)
     if (rc == 0)
         rc = settings_put_defaults(db);
     if (rc == 0)
-        rc = schema_indexes(db, settings);
+        rc = schema_tag_index(db, settings);
     return rc;
 }
 
 int schema_pragmas(struct db *db, const struct settings *settings, bool shared)
 {
     char text[320];
+    int rc;
 
     /* secure_delete: Debian's build overwrites what it deletes, which a cache has no need of.
      * journal_size_limit: a log grown by one large transaction must not stay. */
     (void)snprintf(text, sizeof text,
-                   "PRAGMA cache_size = %lld; PRAGMA mmap_size = %lld; PRAGMA synchronous = %lld;"
+                   "PRAGMA cache_size = %lld; PRAGMA mmap_size = 0; PRAGMA synchronous = %lld;"
                    " PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY;"
-                   " PRAGMA journal_size_limit = 4194304",
-                   (long long)settings->cache_size, shared ? (long long)settings->mmap_size : 0LL,
-                   (long long)settings->synchronous);
-    return db_exec(db, text);
+                   " PRAGMA journal_size_limit = 20971520",
+                   (long long)settings->cache_size, (long long)settings->synchronous);
+    db->may_map = shared;
+    rc = db_exec(db, text);
+    if (rc == 0)
+        schema_map(db, settings);
+    return rc;
+}
+
+void schema_map(struct db *db, const struct settings *settings)
+{
+    int64_t pages = 0, cached = settings->cache_size;
+    sqlite3_stmt *s;
+    char text[64];
+
+    if (!db->may_map || settings->mmap_size == 0 || db_prepare(db, "PRAGMA page_count", &s) < 0)
+        return;
+    (void)db_integer(db, s, 0, &pages);
+    (void)sqlite3_finalize(s);
+    if (cached < 0) /* KiB instead of pages; a page has 4 unless somebody chose otherwise */
+        cached = -cached / 4;
+    if (pages <= cached)
+        return;
+    (void)snprintf(text, sizeof text, "PRAGMA mmap_size = %lld", (long long)settings->mmap_size);
+    (void)db_exec(db, text);
+    db->may_map = false; /* done */
 }

@@ -38,6 +38,7 @@ struct shared_segment {
     _Atomic uint32_t starving;       /* somebody stands in the gate */
     _Atomic uint32_t settings_epoch; /* grows with each change of a setting */
     _Atomic uint32_t accesses;       /* noted since the last flush */
+    _Atomic int64_t headroom;        /* bytes that may surely be stored before the size limit */
     _Atomic uint64_t hits;           /* not yet in the database */
     _Atomic uint64_t misses;
     struct shared_access access[SHARED_ACCESS_SLOTS];
@@ -62,15 +63,16 @@ int shared_private(struct shared *shared); /* what is there already serves */
 /* Leave; the last one removes the file. */
 void shared_close(struct shared *shared, int dir);
 
-/* After a fork, in the child: let go of the parent's descriptor, and with it of the parent's slot.
- * Async-signal-safe. */
+/* After a fork, in the child: let go of the parent's descriptor and mapping, and with them of the
+ * parent's slot. No segment is left but a private one. Async-signal-safe. */
 void shared_forked(struct shared *shared);
 
 /* Take the write lock, waiting until `deadline` at most (0: do not wait). Fails: TIMEOUT. */
 int shared_lock(struct shared *shared, int64_t deadline);
 void shared_unlock(struct shared *shared);
 
-/* Whether the process that has a slot lives: 1, 0, or -1 when nobody can know (private memory). */
+/* Whether the process that has a slot lives: 1, 0, or -1 when nobody can know: for who asks, or for
+ * who has the slot, the memory is private. */
 int shared_slot_lives(const struct shared *shared, uint32_t slot);
 
 /* Note a read of a row for the policies. False when there is no room: a flush is due. */

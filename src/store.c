@@ -193,13 +193,13 @@ static int write_schema(struct store *store, struct db *db, const struct dcache_
     for (size_t i = 0; rc == 0 && i < o->settings_count; i++)
         rc = settings_put(db, o->settings[i].name, &o->settings[i].value);
     if (rc == 0 && complete)
-        rc = schema_indexes(db, &store->settings);
+        rc = schema_tag_index(db, &store->settings);
     if (rc == 0)
         rc = db_exec(db, "COMMIT");
     if (rc < 0)
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* often done by itself */
     else
-        atomic_fetch_add(&store->shared.segment->settings_epoch, 1);
+        store_settings_changed(store, false);
     return rc;
 }
 
@@ -360,8 +360,10 @@ static int new_store(const char *directory, int dir, const struct stat *st,
     init_waiting(store);
     store->path = os_realpath(directory);
     store->db_path = store->path ? os_format("%s/" DB_NAME, store->path) : NULL;
-    if (!store->path || !store->db_path)
-        rc = errno == ENOENT ? os_fail_errno("resolve %s", directory) : DCACHE_NOMEM;
+    if (!store->path)
+        rc = os_fail_errno("resolve %s", directory);
+    else if (!store->db_path)
+        rc = DCACHE_NOMEM;
     if (rc == 0)
         rc = open_parts(store, o, deadline);
     if (rc < 0)
@@ -631,31 +633,43 @@ static void renew_snapshot(struct store *store)
     pthread_mutex_unlock(&store->mutex);
 }
 
+/* By name only now and then, since that walks the path. */
+static bool has_moved(struct store *store, struct db *db)
+{
+    int64_t now = os_monotonic();
+
+    if (now - atomic_load_explicit(&store->looked, memory_order_relaxed) < LOOK_INTERVAL)
+        return false;
+    if (db_has_moved(db))
+        return true;
+    atomic_store_explicit(&store->looked, now, memory_order_relaxed);
+    return false;
+}
+
+bool store_is_gone(struct store *store, struct db *db)
+{
+    struct stat st;
+
+    return (os_fstat(store->files.dir, &st) == 0 && st.st_nlink == 0) || has_moved(store, db);
+}
+
 int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db)
 {
     unsigned generation;
-    int64_t now;
     int rc;
 
     if (store->immutable)
         renew_snapshot(store);
     for (;;) {
         rc = store_borrow(store, deadline, ret_db);
-        if (rc < 0 || store->read_only)
+        if (rc < 0 || store->read_only || !has_moved(store, *ret_db))
             return rc;
-        now = os_monotonic();
-        if (now - atomic_load_explicit(&store->looked, memory_order_relaxed) < LOOK_INTERVAL)
-            return 0;
-        if (!db_has_moved(*ret_db))
-            break;
         generation = (*ret_db)->generation;
         store_return(store, *ret_db);
         rc = store_revive(store, generation, deadline);
         if (rc < 0)
             return rc;
     }
-    atomic_store_explicit(&store->looked, now, memory_order_relaxed);
-    return 0;
 }
 
 /* ---- settings ---- */
@@ -682,6 +696,7 @@ int store_refresh_settings(struct store *store, struct db *db)
 
 void store_settings_changed(struct store *store, bool again)
 {
+    atomic_store(&store->shared.segment->headroom, 0);
     atomic_fetch_add(&store->shared.segment->settings_epoch, 1);
     if (!again)
         return;

@@ -30,7 +30,7 @@ struct store {
     struct stat snapshot;   /* of the database then */
     bool use_shared;
     _Atomic unsigned fork_generation;
-    _Atomic int64_t looked;  /* when a reader last looked whether the directory is still there */
+    _Atomic int64_t looked;  /* when somebody last looked whether the database is still there */
     _Atomic uintptr_t owner; /* thread that began the transaction that is open; 0: none */
 
     pthread_mutex_t mutex; /* of what follows */
@@ -58,6 +58,9 @@ void store_return(struct store *store, struct db *db);
 /* For readers: the same, but of a directory that was still there a moment ago. Makes it anew if it
  * was not. */
 int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db);
+
+/* Whether the directory was removed; within 50 ms, whether its database was. */
+bool store_is_gone(struct store *store, struct db *db);
 
 /* The directory or its database is gone: make it anew, in place, for all handles. `generation` is
  * that of the connection that noticed: if another thread has done it meanwhile, it is done. Called

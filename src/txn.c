@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
-#define CHECKPOINT_FRAMES 1000 /* SQLite's own default */
-#define FLUSH_ACCESSES 256     /* notes that a writer takes along */
+/* SQLite's default is 1000. Whoever checkpoints makes all others wait for the disk, so not too often;
+ * but the log's hash table gets slow when one page is in it thousands of times. */
+#define CHECKPOINT_FRAMES 2000
+#define FLUSH_ACCESSES 256 /* notes that a writer takes along */
 #define FLUSH_STATISTICS 1000
 
 enum { BEGIN = DB_TXN_STATEMENTS, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO };
@@ -119,7 +121,7 @@ static int begin_once(struct txn *txn)
         shared_unlock(&store->shared);
         return rc;
     }
-    if (db_has_moved(txn->db))
+    if (store_is_gone(store, txn->db))
         rc = DCACHE_GONE;
     if (rc == 0)
         rc = store_refresh_settings(store, txn->db);
@@ -208,8 +210,10 @@ static int finish_outer(struct txn *txn)
         rc = run(txn, COMMIT);
     if (rc < 0)
         return rc;
-    if (txn->db->wal_frames >= CHECKPOINT_FRAMES && store->shared.fd >= 0)
+    if (txn->db->wal_frames >= CHECKPOINT_FRAMES && store->shared.fd >= 0) {
         db_checkpoint(txn->db); /* T4 */
+        schema_map(txn->db, &store->settings);
+    }
     txn->open = false;
     release(txn);
     remove_dropped(txn); /* T2; nobody need wait for it */
@@ -265,6 +269,7 @@ void txn_undo(struct txn *txn)
     if (!txn->open)
         return;
     txn->open = false;
+    txn->db->policy_index = 0; /* it may have been made in here */
     if (!txn->outer) {
         /* Closing the connection rolls back too, should the statement itself fail. */
         if (!sqlite3_get_autocommit(txn->db->handle) && run(txn, ROLLBACK) < 0)
