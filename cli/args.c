@@ -21,10 +21,23 @@ const struct option_spec common_options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static int looks_negative(const char *arg)
+static const struct option_spec *find_short(const struct option_spec *table, char letter)
 {
-    return arg[0] == '-' &&
-           (isdigit((unsigned char)arg[1]) || (arg[1] == '.' && isdigit((unsigned char)arg[2])));
+    for (; table && table->name; table++)
+        if (table->letter == letter)
+            return table;
+    return NULL;
+}
+
+/* "-5" is a number, but "-0" may be an option of the command. */
+static int looks_negative(const char *arg, const struct option_spec *options)
+{
+    if (arg[0] == '-' && arg[1] && !arg[2] && find_short(options, arg[1]))
+        return 0;
+    if (arg[0] != '-')
+        return 0;
+    return isdigit((unsigned char)arg[1]) || (arg[1] == '.' && isdigit((unsigned char)arg[2])) ||
+           strcmp(arg, "-inf") == 0;
 }
 
 static const struct option_spec *find_long(const struct option_spec *table, const char *name,
@@ -32,14 +45,6 @@ static const struct option_spec *find_long(const struct option_spec *table, cons
 {
     for (; table && table->name; table++)
         if (strlen(table->name) == length && memcmp(table->name, name, length) == 0)
-            return table;
-    return NULL;
-}
-
-static const struct option_spec *find_short(const struct option_spec *table, char letter)
-{
-    for (; table && table->name; table++)
-        if (table->letter == letter)
             return table;
     return NULL;
 }
@@ -131,7 +136,7 @@ int args_parse(struct cli *cli, int argc, char **argv, const struct option_spec 
             i++;
             break;
         }
-        if (argv[i][0] != '-' || !argv[i][1] || looks_negative(argv[i])) {
+        if (argv[i][0] != '-' || !argv[i][1] || looks_negative(argv[i], options)) {
             if (stop_early)
                 break;
             args->words[args->count++] = argv[i];

@@ -208,6 +208,8 @@ static int load_line(struct loader *loader)
         code = fail(loader->cli, EXIT_IO, "line %" PRId64 ": %s", number, reader->error);
     } else if ((rc = store_line(loader, &line)) < 0) {
         code = fail_status(loader->cli, rc);
+        if (code == EXIT_USAGE)
+            code = EXIT_IO; /* the input is at fault, not the command line */
         warn(loader->cli, "that was line %" PRId64, number);
     }
     for (int part = 0; part < PARTS; part++)

@@ -127,7 +127,9 @@ int cli_open(struct cli *cli, enum opening opening)
     if (rc == DCACHE_NOT_FOUND && opening == OPEN_QUIETLY)
         return EXIT_MISS;
     if (rc == DCACHE_NOT_FOUND)
-        return fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
+        return opening == OPEN_CREATE
+                   ? fail(cli, EXIT_IO, "a cache cannot be made in %s", cli->directory)
+                   : fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
     return rc < 0 ? fail_status(cli, rc) : 0;
 }
 

@@ -17,12 +17,11 @@ echo "begin immediate; select 'locked';" >&"${COPROC[1]}"
 read -r line <&"${COPROC[0]}"
 echo "$line"
 t diskcache get a
-echo
 s 'diskcache --timeout 0 set a 2 2>/dev/null'
 s 'diskcache --timeout 50ms incr n 2>/dev/null'
 s 'diskcache --timeout 50ms run echo hello 2>/dev/null'
-echo "rollback; .quit" >&"${COPROC[1]}"
-wait "$COPROC_PID"
+holder=$COPROC_PID
+eval "exec ${COPROC[1]}>&-"
+wait "$holder"
 t diskcache set a 2
 t diskcache get a
-echo

@@ -3,8 +3,7 @@
 # shellcheck disable=SC2016 # for s to expand
 t diskcache set a 1
 plain() {
-    diskcache doctor | sed -E '/^[a-z]+ +(file system|disk) /d'
-    status "${PIPESTATUS[0]}"
+    s 'diskcache doctor | sed -E "/^[a-z]+ +(file system|disk) /d; s/[0-9.]+ [KM]iB are used/N are used/"; (exit "${PIPESTATUS[0]}")'
 }
 plain
 s 'chmod 770 cache'

@@ -39,8 +39,9 @@ s 'diskcache -d other get pickle --raw | cmp - large'
 s 'diskcache -d other check; ls -A tmp'
 echo "--- by hand"
 l() {
-    printf '%s\n' "$1" | diskcache -d hand load
-    status "$?"
+    line=$1
+    echo "$line"
+    s 'printf "%s\n" "$line" | diskcache -d hand load'
 }
 l '{"value":1,"key":"a"}'
 l '  { "key" : "\u00e9\ud83d\ude00\n\/" , "value" : [ ] }'

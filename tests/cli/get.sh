@@ -17,12 +17,12 @@ t diskcache set n --none
 s 'diskcache get n | wc -c'
 t diskcache set x --hex 00ff0a
 s 'diskcache get x | od -An -tx1'
-t diskcache set p --hex --pickle 80054e2e
+t diskcache set p --hex --pickle 80055d942e
 s 'diskcache get p >out; echo $?; wc -c <out'
 s 'diskcache get p --raw | od -An -tx1'
 echo "--- into a file"
 t diskcache get a -o file
-s 'cat file; echo'
+s 'cat file'
 s 'echo before >file; diskcache get missing -o file; cat file'
 t diskcache get a --output no/such/file
 s 'ls'

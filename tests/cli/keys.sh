@@ -41,13 +41,12 @@ s 'diskcache get t --json | notime'
 echo "--- pop"
 t diskcache set p once
 t diskcache pop p
-echo
 t diskcache pop p
 t diskcache set p twice
 s 'diskcache pop p --json | notime'
 t diskcache pop p --json
 t diskcache pop p --default nothing
-t diskcache set p --pickle --hex 80054b012e
+t diskcache set p --pickle --hex 80055d942e
 t diskcache pop p
 t diskcache exists p
 s 'diskcache pop p --raw | od -An -tx1'

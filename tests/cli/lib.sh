@@ -4,19 +4,23 @@
 # Show a command, what it prints, and its exit status if that is not 0.
 t() {
     echo "\$ $*"
-    "$@"
-    status "$?"
+    "$@" >"$DC_SHOWN" 2>&1
+    shown "$?"
 }
 
-status() {
-    [ "$1" = 0 ] || echo "[exit $1]"
-}
-
-# Show a pipeline or anything else that needs a shell.
+# The same for a pipeline or anything else that needs a shell.
 s() {
     echo "\$ $1"
-    eval "$1"
-    status "$?"
+    eval "$1" >"$DC_SHOWN" 2>&1
+    shown "$?"
+}
+
+shown() {
+    cat "$DC_SHOWN"
+    if [ -s "$DC_SHOWN" ] && [ "$(tail -c 1 "$DC_SHOWN" | wc -l)" = 0 ]; then
+        echo "[no newline]"
+    fi
+    [ "$1" = 0 ] || echo "[exit $1]"
 }
 
 # Times differ from run to run.

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016 # for s to expand
 s 'for k in pear apple fig "new
 line"; do diskcache set "$k" "value $k"; done'
-t diskcache set big "$(pattern 5000)" --tag large --expire 1h
+s 'diskcache set big "$(pattern 5000)" --tag large --expire 1h'
 t diskcache set --type int 42 --int 1 --tag 7 --tag-type int
 t diskcache set --type bytes 6100ff --float 1.5
 t diskcache set old x --expire 0

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2016 # for s to expand
 t diskcache check
 t diskcache set a 1
+t diskcache config cull_limit 0
 t diskcache set b 2 --expire 0
 t diskcache set c 3 --expire 0
 t diskcache set d 4 --tag red

@@ -7,9 +7,7 @@ t diskcache push two
 t diskcache push zero --side front
 t diskcache push three --json
 t diskcache peek
-echo
 t diskcache peek --side back
-echo
 s 'for i in 1 2 3 4 5; do diskcache pull; echo " $?"; done'
 t diskcache pull --json
 t diskcache pull --default empty
@@ -20,7 +18,6 @@ t diskcache pull --prefix other
 s 'printf raw | diskcache push - --prefix jobs; diskcache pull --prefix jobs --side back; echo'
 t diskcache push gone --prefix jobs --side front --expire 0
 t diskcache pull --prefix jobs
-echo
 t diskcache push
 t diskcache push x --side left
 t diskcache ls

@@ -8,26 +8,31 @@ echo "err $*" >&2
 echo "out again"
 exit "${CODE:-0}"
 END
+# The two streams are two pipes: which of them is read first is chance.
+r() {
+    command=$1
+    s "$command >out 2>err"
+    cat out err
+}
 ran() {
     echo "ran $(wc -l <count) times"
 }
-t diskcache run bash work.sh one
-t diskcache run bash work.sh one
+r 'diskcache run bash work.sh one'
+r 'diskcache run bash work.sh one'
 ran
-t diskcache run -- bash work.sh one
+r 'diskcache run -- bash work.sh one'
 ran
-t diskcache run bash work.sh two
+r 'diskcache run bash work.sh two'
 ran
-s 'diskcache run bash work.sh one >out 2>err; cat out; echo --; cat err'
 echo "--- exit status"
-s 'CODE=3 diskcache run bash work.sh bad'
-s 'CODE=3 diskcache run bash work.sh bad'
+r 'CODE=3 diskcache run bash work.sh bad'
+r 'CODE=3 diskcache run bash work.sh bad'
 ran
-s 'CODE=3 diskcache run --keep-failures bash work.sh kept'
-s 'CODE=4 diskcache run bash work.sh kept'
+r 'CODE=3 diskcache run --keep-failures bash work.sh kept'
+r 'CODE=4 diskcache run bash work.sh kept'
 ran
-t diskcache run --refresh bash work.sh kept
-t diskcache run bash work.sh kept
+r 'diskcache run --refresh bash work.sh kept'
+r 'diskcache run bash work.sh kept'
 ran
 t diskcache run sh -c 'kill -TERM $$'
 t diskcache run --keep-failures sh -c 'echo bye; kill -KILL $$'
@@ -59,7 +64,7 @@ pattern 3000000; pattern 100000 >&2
 END
 s 'diskcache run --no-cwd bash large.sh >one 2>two; diskcache run --no-cwd bash large.sh >three 2>four'
 s 'wc -c <one; wc -c <two; cmp one three; cmp two four; cmp one <(pattern 3000000)'
-s 'rm large.sh; diskcache run --no-cwd bash large.sh | cmp - one' 2>/dev/null
+s 'rm large.sh; diskcache run --no-cwd bash large.sh 2>/dev/null | cmp - one'
 s 'ls -A tmp'
 echo "--- JSON"
 t diskcache --json run --no-cwd bash -c 'echo out; echo err >&2; printf "\\0\\377"; exit 0'

@@ -1,6 +1,7 @@
 #!/bin/bash
 # run.sh TOOL [NAME...]: run each tests/cli/NAME.sh in a directory of its own and compare what it
-# prints (stdout and stderr together) with NAME.out. With UPDATE=1 the .out files are written.
+# prints (stdout and stderr together) with NAME.out. With UPDATE=1 the .out files are written. A
+# script that takes longer than LIMIT seconds (120) is ended.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tool=$(realpath "${1:?usage: run.sh TOOL [NAME...]}")
@@ -25,8 +26,9 @@ for script in "$@"; do
     (
         cd "$work/$name" || exit
         export HOME="$work/$name" TMPDIR="$work/$name/tmp" DISKCACHE_DIR="$work/$name/cache"
+        export DC_SHOWN="$work/$name.shown"
         umask 022
-        bash -u "$here/lib.sh" "$here/$name.sh" </dev/null 2>&1
+        timeout "${LIMIT:-120}" bash -u "$here/lib.sh" "$here/$name.sh" </dev/null 2>&1
     ) | sed "s|$work/$name|WORK|g" >"$work/$name.got"
     if [ "${UPDATE:-}" = 1 ]; then
         cp "$work/$name.got" "$here/$name.out"

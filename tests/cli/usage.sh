@@ -31,7 +31,6 @@ s 'diskcache set a 1; diskcache --json -d cache get a | notime; diskcache get --
 s 'diskcache get -dcache a; diskcache get --directory=cache a; echo'
 t diskcache set -- -key -value
 t diskcache get -- -key
-echo
 echo "--- where"
 s '(unset DISKCACHE_DIR; diskcache set home 1; ls .cache)'
 s '(unset DISKCACHE_DIR; XDG_CACHE_HOME=$PWD/xdg diskcache set xdg 1; ls xdg)'
@@ -40,7 +39,6 @@ s '(unset DISKCACHE_DIR HOME; diskcache get a)'
 s '(unset DISKCACHE_DIR HOME; diskcache version)'
 t diskcache -d new/deep/cache set a 1
 t diskcache -d new/deep/cache get a
-echo
 for command in "get a" "rm a" "exists a" "touch a" "pop a" pull peek ls stats info check expire cull \
     "evict a" clear compact "backup x" doctor dump; do
     # shellcheck disable=SC2086 # words
