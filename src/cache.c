@@ -17,8 +17,10 @@ static int put_after_look(struct txn *txn, struct item *item, unsigned flags, bo
     if (found && row_is_live(&old, os_now())) {
         if (flags & DCACHE_KEEP_EXPIRE)
             item->row.expire_time = old.expire_time;
-        if (only_if_absent && entry_check_file(txn->cache->store, &old) == 0)
-            rc = DCACHE_EXISTS;
+        if (only_if_absent) { /* a file that cannot be looked at is not a missing one */
+            rc = entry_check_file(txn->cache->store, &old);
+            rc = rc == 0 ? DCACHE_EXISTS : rc;
+        }
     }
     if (rc == 0 || rc == DCACHE_NOT_FOUND)
         rc = item_replace(item, txn, found ? &old : NULL, ret_rowid);
