@@ -169,7 +169,10 @@ static int end(struct dcache *txn, bool commit)
     /* Before the lock goes: another thread may have it the moment after. */
     if (outermost)
         atomic_store(&txn->store->owner, 0);
-    if (commit)
+    /* Single operations look when they begin; a transaction may have been open for hours. */
+    if (commit && outermost && db_has_moved(txn->scope->db))
+        rc = os_fail(DCACHE_GONE, "the cache directory was removed: %s", txn->store->path);
+    else if (commit)
         rc = txn_finish(txn->scope);
     if (txn->scope->open)
         txn_undo(txn->scope);

@@ -91,25 +91,27 @@ static int list_objects(struct db *db, struct found *found)
 int schema_look(struct db *db, struct settings *settings, bool *ret_complete)
 {
     struct found found = {0};
+    struct settings read; /* in one go: others use `settings` meanwhile, and a failure changes none */
     bool complete = false;
     int rc = list_objects(db, &found);
 
     if (rc < 0)
         return rc;
-    settings_default(settings);
+    settings_default(&read);
     if (found.total > 0 && !found.settings)
         return os_fail(DCACHE_CORRUPT, "%s is a database, but not a cache", DB_NAME);
     if (found.settings) {
-        rc = settings_load(db, settings, &complete);
+        rc = settings_load(db, &read, &complete);
         if (rc < 0)
             return rc == DCACHE_SQLITE ? DCACHE_CORRUPT : rc;
     }
-    complete = complete && found.needed == OBJECTS && found.tag_index == (settings->tag_index != 0);
+    complete = complete && found.needed == OBJECTS && found.tag_index == (read.tag_index != 0);
     if (complete) {
         rc = row_prepare(db);
         if (rc < 0)
             return rc == DCACHE_SQLITE ? DCACHE_CORRUPT : rc; /* a column is missing */
     }
+    settings_copy(settings, &read);
     *ret_complete = complete;
     return 0;
 }

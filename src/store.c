@@ -178,22 +178,24 @@ static bool differs(struct db *db, const struct dcache_setting *setting)
 static int write_schema(struct store *store, struct db *db, const struct dcache_open_options *o,
                         bool complete)
 {
+    struct settings wanted; /* in force once they are stored, and not if that fails */
     int rc = 0;
 
+    settings_copy(&wanted, &store->settings);
     for (size_t i = 0; i < o->settings_count; i++)
-        settings_apply(&store->settings, o->settings[i].name, &o->settings[i].value);
+        settings_apply(&wanted, o->settings[i].name, &o->settings[i].value);
     if (!complete)
-        rc = schema_prepare(db, &store->settings, store->use_shared);
+        rc = schema_prepare(db, &wanted, store->use_shared);
     if (rc == 0)
         rc = db_exec(db, "BEGIN IMMEDIATE");
     if (rc < 0)
         return rc;
     if (!complete)
-        rc = schema_create(db, &store->settings);
+        rc = schema_create(db, &wanted);
     for (size_t i = 0; rc == 0 && i < o->settings_count; i++)
         rc = settings_put(db, o->settings[i].name, &o->settings[i].value);
     if (rc == 0 && complete)
-        rc = schema_tag_index(db, &store->settings);
+        rc = schema_tag_index(db, &wanted);
     if (rc == 0)
         rc = db_exec(db, "COMMIT");
     if (rc < 0)
@@ -519,7 +521,8 @@ static int revive_parts(struct store *store, int64_t deadline)
     close_idle(store);
     pthread_mutex_unlock(&store->mutex);
     rc = open_parts(store, &options, deadline);
-    os_close(old_fd);
+    if (store->shared.fd != old_fd) /* it is the same if this failed before the segment's turn */
+        os_close(old_fd);
     return rc;
 }
 
@@ -547,12 +550,13 @@ static bool wait_returned(struct store *store, int64_t deadline)
     return true;
 }
 
-static int open_another(struct store *store, struct db **ret_db)
+static int open_another(struct store *store, int64_t deadline, struct db **ret_db)
 {
     struct db *db;
     int rc = open_connection(store, &db);
 
     if (rc == 0) {
+        db->deadline = deadline; /* without a log, pragmas wait for who is just committing */
         rc = schema_pragmas(db, &store->settings, store->use_shared);
         if (rc < 0)
             free_connection(db);
@@ -588,7 +592,7 @@ int store_borrow(struct store *store, int64_t deadline, struct db **ret_db)
         store->connections++;
     pthread_mutex_unlock(&store->mutex);
     if (!db) {
-        rc = open_another(store, &db);
+        rc = open_another(store, deadline, &db);
         if (rc == 0)
             db->generation = generation;
     }

@@ -300,9 +300,11 @@ int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, 
               int64_t *ret_size)
 {
     struct store *store = txn->cache->store;
+    int rc = store_enter(store); /* a child's file is not in its parent's name (F2) */
     unsigned generation = store->generation;
-    int rc = reserve_made(txn, 1);
 
+    if (rc == 0)
+        rc = reserve_made(txn, 1);
     if (rc < 0)
         return rc;
     rc = file_stage(&store->files, value, limit, txn->made[txn->made_count].name, ret_size);
