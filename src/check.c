@@ -174,9 +174,12 @@ static int check_file(struct check *check, const char *name)
 
 static int check_temporary(struct check *check, const char *name, uint32_t slot)
 {
-    int lives = shared_slot_lives(&check->store->shared, slot);
+    const struct shared *shared = &check->store->shared;
+    bool ours = file_is_temp_of_ours(&check->store->files, name);
+    bool before_us = !ours && shared->fd >= 0 && slot == shared->slot; /* F2 */
+    int lives = before_us ? 0 : shared_slot_lives(shared, slot);
 
-    if (lives == 1 || (lives < 0 && !is_old(check, name)))
+    if (ours || lives == 1 || (lives < 0 && !is_old(check, name)))
         return 0;
     return stray(check, name);
 }

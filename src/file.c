@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define CHUNK (size_t)(1 << 18)
+#define TEMP_BEGINNING FILE_TEMP_PREFIX "%u-%08x" /* slot, life */
 #define RESERVED "cache.db" /* what begins so is SQLite's or ours */
 
 /* ---- names ---- */
@@ -96,6 +97,14 @@ bool file_is_temp(const char *name, uint32_t *ret_slot)
     return true;
 }
 
+bool file_is_temp_of_ours(const struct files *files, const char *name)
+{
+    char beginning[FILE_TEMP_SIZE];
+    int length = snprintf(beginning, sizeof beginning, TEMP_BEGINNING, files->slot, files->life);
+
+    return strncmp(name, beginning, (size_t)length) == 0;
+}
+
 bool file_is_inside(const char *name)
 {
     uint32_t slot;
@@ -169,15 +178,15 @@ static int write_stream(int fd, const struct dcache_value *value, int64_t limit,
 int file_stage(const struct files *files, const struct dcache_value *value, int64_t limit,
                char ret_temp[FILE_TEMP_SIZE], int64_t *ret_size)
 {
-    char temp[FILE_TEMP_SIZE], hex[17];
-    unsigned char id[8];
+    char temp[FILE_TEMP_SIZE], hex[9];
+    unsigned char id[4];
     int64_t done = 0;
     int fd, rc;
 
     if (os_random(id, sizeof id) < 0)
         return os_fail_errno("random bytes for a file name");
     to_hex(hex, id, sizeof id);
-    (void)snprintf(temp, sizeof temp, FILE_TEMP_PREFIX "%u-%s", files->slot, hex);
+    (void)snprintf(temp, sizeof temp, TEMP_BEGINNING "%s", files->slot, files->life, hex);
     fd = os_openat(files->dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, files->file_mode);
     if (fd < 0) {
         rc = os_fail_errno("create %s", temp);

@@ -6,6 +6,8 @@
  *      row. So whoever holds the write lock and finds a file of ours that no row names has found
  *      what a dead process left; and 5.6.3's check(fix=True), which holds it too, finds none.
  *  F2  SLOT is the writer's slot in the shared segment: a temporary file is alive while its slot is.
+ *      HEX begins with the number of the writer's life: who had our own slot before us is dead. (A
+ *      container's process has the same slot each time that it starts.)
  *  F3  Names of ours end in a checksum of their beginning (file_is_marked). Files of 5.6.3 do not,
  *      and those may be waiting for their row: only age tells.
  *  F4  A published file never changes. */
@@ -22,6 +24,7 @@ struct files {
     int dir;
     unsigned file_mode, dir_mode;
     uint32_t slot;     /* F2 */
+    uint32_t life;     /* F2 */
     _Atomic bool sync; /* bring each file to the disk before its row is committed */
 };
 
@@ -52,6 +55,9 @@ int file_of_bytes(const void *data, size_t size, int *ret_fd);
 bool file_is_layout(const char *name);
 bool file_is_marked(const char *name);
 bool file_is_temp(const char *name, uint32_t *ret_slot);
+
+/* Whether a temporary name is of our slot, and of our life (F2). */
+bool file_is_temp_of_ours(const struct files *files, const char *name);
 
 /* Whether a name is relative, stays in the directory as far as its text tells, and is not one of
  * the database's own. Others are neither opened nor removed. */

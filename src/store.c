@@ -289,6 +289,8 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
     if (rc < 0)
         return rc;
     store->files.slot = store->shared.slot;
+    if (os_random(&store->files.life, sizeof store->files.life) < 0)
+        return os_fail_errno("random bytes for file names");
     rc = open_connection(store, &db);
     if (rc == 0)
         rc = prepare_schema(store, db, o, deadline);
