@@ -25,7 +25,7 @@ static int read_rows(struct dcache *cache, const struct dcache_value *keys, size
         rc = item_key(&item, cache->store, &keys[i]);
         if (rc == 0)
             rc = row_get(db, &item.row.key, item.row.raw, &rows[i]);
-        if (rc == 0 && !row_is_live(&rows[i], os_now()))
+        if (rc == 0 && !row_is_live(&rows[i]))
             rc = DCACHE_NOT_FOUND;
         entries[i].status = rc;
         if (rc == DCACHE_NOT_FOUND)
@@ -129,7 +129,7 @@ static int delete_one(struct txn *txn, const struct dcache_value *key, int64_t *
 
     if (rc == 0)
         rc = row_find(txn->db, &item.row.key, item.row.raw, &row);
-    if (rc == 0 && row_is_live(&row, os_now())) {
+    if (rc == 0 && row_is_live(&row)) {
         rc = entry_check_file(txn->cache->store, &row); /* without a file it was not there */
         *deleted += rc == 0;
         if (rc == 0 || rc == DCACHE_NOT_FOUND)

@@ -14,7 +14,7 @@ static int put_after_look(struct txn *txn, struct item *item, unsigned flags, bo
     int rc = row_find(txn->db, &item->row.key, item->row.raw, &old);
     bool found = rc == 0;
 
-    if (found && row_is_live(&old, os_now())) {
+    if (found && row_is_live(&old)) {
         if (flags & DCACHE_KEEP_EXPIRE)
             item->row.expire_time = old.expire_time;
         if (only_if_absent) { /* a file that cannot be looked at is not a missing one */
@@ -116,7 +116,7 @@ static int lookup(dcache *cache, const struct item *item, unsigned flags, struct
 
     for (;;) {
         rc = read_row(cache, item, row);
-        if (rc == 0 && !row_is_live(row, os_now()))
+        if (rc == 0 && !row_is_live(row))
             rc = DCACHE_NOT_FOUND;
         if (rc < 0)
             break;
@@ -183,7 +183,7 @@ static int find_live(struct txn *txn, const struct item *item, unsigned flags, s
     *ret_fd = -1;
     if (rc < 0)
         return rc;
-    if (!row_is_live(row, os_now()))
+    if (!row_is_live(row))
         return DCACHE_NOT_FOUND;
     rc = entry_open_file(txn->cache->store, row, flags, ret_fd);
     if (rc == DCACHE_NOT_FOUND) {
@@ -299,7 +299,7 @@ int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcac
         goto done;
     rc = row_get(txn.db, &item.row.key, item.row.raw, &row);
     there = rc == 0;
-    if (there && row_is_live(&row, os_now())) {
+    if (there && row_is_live(&row)) {
         rc = entry_check_file(cache->store, &row);
         live = rc == 0;
     }

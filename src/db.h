@@ -14,6 +14,13 @@
 #define DB_STATEMENTS 50
 enum { DB_ROW_STATEMENTS = 0, DB_SETTINGS_STATEMENTS = 30, DB_TXN_STATEMENTS = 40 };
 
+/* Where a key was seen last: row.c finds it there with one search instead of two. */
+#define DB_HINTS 1024
+struct db_hint {
+    uint64_t hash; /* of the key */
+    int64_t rowid;
+};
+
 struct db {
     sqlite3 *handle;
     sqlite3_stmt *statements[DB_STATEMENTS]; /* by the enums of row.c, settings.c, txn.c */
@@ -24,7 +31,8 @@ struct db {
     int64_t page_size; /* bytes, 0: not asked yet */
     bool may_map;      /* the database is not mapped, but may be */
     int wal_frames;    /* in the log after our last commit */
-    struct db *next;   /* store.c: in the pool */
+    struct db_hint hints[DB_HINTS];
+    struct db *next; /* store.c: in the pool */
 };
 
 enum db_flags {

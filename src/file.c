@@ -11,7 +11,7 @@
 
 #define CHUNK (size_t)(1 << 18)
 #define TEMP_BEGINNING FILE_TEMP_PREFIX "%u-%08x" /* slot, life */
-#define RESERVED "cache.db" /* what begins so is SQLite's or ours */
+#define RESERVED "cache.db"                       /* what begins so is SQLite's or ours */
 
 /* ---- names ---- */
 

@@ -47,6 +47,7 @@ __attribute__((format(printf, 1, 2))) char *os_format(const char *format, ...);
 /* ---- clocks ---- */
 double os_now(void);                 /* seconds since the epoch */
 int64_t os_monotonic(void);          /* nanoseconds since some moment */
+int64_t os_coarse(void);             /* the same, some milliseconds late, but cheaper */
 int64_t os_deadline(double seconds); /* monotonic time after that many; saturates */
 void os_sleep(int64_t nanoseconds);
 #define OS_MS INT64_C(1000000)

@@ -116,7 +116,7 @@ static int find_end(struct txn *txn, const struct end *end, unsigned flags, stru
 
         if (rc < 0)
             return rc;
-        if (row_is_live(row, os_now())) {
+        if (row_is_live(row)) {
             rc = entry_open_file(txn->cache->store, row, flags, ret_fd);
             if (rc != DCACHE_NOT_FOUND)
                 return rc;
@@ -169,8 +169,7 @@ static int peek_quickly(dcache *cache, const struct end *end, unsigned flags,
     txn_read_end(cache, db);
     if (rc < 0)
         return rc;
-    rc = row_is_live(&row, os_now()) ? entry_open_file(cache->store, &row, flags, &fd)
-                                     : DCACHE_NOT_FOUND;
+    rc = row_is_live(&row) ? entry_open_file(cache->store, &row, flags, &fd) : DCACHE_NOT_FOUND;
     if (rc == 0)
         return entry_fill(&row, fd, flags, ret_entry);
     row_clear(&row);

@@ -25,9 +25,11 @@
 enum {
     FIND = DB_ROW_STATEMENTS,
     GET,
+    GET_HINTED,
     INSERT,
     UPDATE,
     OVERWRITE,
+    OVERWRITE_HINTED,
     DELETE,
     TOUCH,
     SET_SIZE,
@@ -59,6 +61,7 @@ _Static_assert((int)HAS_FILE < (int)DB_SETTINGS_STATEMENTS, "see db.h");
 static const char *const sql[] = {
     [FIND] = "SELECT " META_BY_KEY " FROM Cache WHERE key = ?1 AND raw = ?2",
     [GET] = "SELECT " BY_KEY " FROM Cache WHERE key = ?1 AND raw = ?2",
+    [GET_HINTED] = "SELECT " BY_KEY " FROM Cache WHERE rowid = ?3 AND key = ?1 AND raw = ?2",
     [INSERT] =
         "INSERT OR IGNORE INTO Cache (key, raw, store_time, expire_time, access_time, access_count,"
         " tag, size, mode, filename, value)"
@@ -69,6 +72,10 @@ static const char *const sql[] = {
     [OVERWRITE] = "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
                   " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10"
                   " WHERE key = ?11 AND raw = ?12 AND filename IS NULL AND size = 0",
+    [OVERWRITE_HINTED] =
+        "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
+        " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10"
+        " WHERE rowid = ?1 AND key = ?11 AND raw = ?12 AND filename IS NULL AND size = 0",
     [DELETE] = "DELETE FROM Cache WHERE rowid = ?1",
     [TOUCH] = "UPDATE Cache SET expire_time = ?2 WHERE rowid = ?1",
     [SET_SIZE] = "UPDATE Cache SET size = ?2 WHERE rowid = ?1",
@@ -132,9 +139,9 @@ void row_clear(struct row *row)
     memset(row, 0, sizeof *row);
 }
 
-bool row_is_live(const struct row *row, double now)
+bool row_is_live(const struct row *row)
 {
-    return row->expire_time > now;
+    return row->expire_time == DCACHE_NEVER || row->expire_time > os_now();
 }
 
 bool row_is_pinned(const struct row *row)
@@ -241,9 +248,55 @@ int row_find(struct db *db, const struct dcache_value *key, int raw, struct row 
     return take_key(db, FIND, key, raw, ret_row);
 }
 
+/* ---- hints ---- */
+
+/* NULL for a key too long to be worth it. */
+static struct db_hint *hint_of(struct db *db, const struct dcache_value *key, int raw,
+                               uint64_t *ret_hash)
+{
+    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15) * (uint64_t)(key->type * 2 + (raw != 0)), word;
+    const char *at = key->data;
+    size_t left = value_bytes(key);
+
+    if (left > 256)
+        return NULL;
+    if (!value_is_data(key))
+        hash ^= (uint64_t)key->integer; /* a double's bits are in the same place */
+    for (; left > 0; left -= left < 8 ? left : 8, at += 8) {
+        word = left;
+        memcpy(&word, at, left < 8 ? left : 8);
+        hash = (hash ^ word) * UINT64_C(0xFF51AFD7ED558CCD);
+        hash ^= hash >> 32;
+    }
+    hash *= UINT64_C(0xC4CEB9FE1A85EC53);
+    *ret_hash = hash;
+    return &db->hints[hash >> 54]; /* DB_HINTS is 2 to the 10 */
+}
+
+/* A hint says where to look first; the statement compares the key, so that a stale one only misses. */
 int row_get(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row)
 {
-    return take_key(db, GET, key, raw, ret_row);
+    uint64_t hash = 0;
+    struct db_hint *hint = hint_of(db, key, raw, &hash);
+    int rc;
+
+    if (hint && hint->hash == hash && hint->rowid != 0) {
+        sqlite3_stmt *s;
+
+        rc = statement(db, GET_HINTED, &s);
+        if (rc < 0)
+            return rc;
+        (void)sqlite3_bind_int64(s, 3, hint->rowid);
+        rc = take_key(db, GET_HINTED, key, raw, ret_row);
+        if (rc != DCACHE_NOT_FOUND)
+            return rc;
+    }
+    rc = take_key(db, GET, key, raw, ret_row);
+    if (rc == 0 && hint) {
+        hint->hash = hash;
+        hint->rowid = ret_row->rowid;
+    }
+    return rc;
 }
 
 int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, struct row *ret_row)
@@ -350,24 +403,41 @@ int row_update(struct db *db, int64_t rowid, const struct row *row)
     return rc;
 }
 
-int row_overwrite(struct db *db, const struct row *row, int64_t *ret_rowid)
+static int overwrite(struct db *db, int index, int64_t rowid, const struct row *row)
 {
     sqlite3_stmt *s;
-    int rc = statement(db, OVERWRITE, &s);
+    int rc = statement(db, index, &s);
 
     if (rc == 0)
         rc = bind_row(db, s, row);
     if (rc == 0)
         rc = db_bind(db, s, 11, &row->key);
-    if (rc == 0) {
-        (void)sqlite3_bind_int(s, 12, row->raw);
-        rc = db_run(db, s);
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int(s, 12, row->raw);
+    (void)sqlite3_bind_int64(s, 1, rowid); /* of the hinted statement only */
+    rc = db_run(db, s);
+    return rc == 0 && sqlite3_changes(db->handle) == 0 ? DCACHE_NOT_FOUND : rc;
+}
+
+int row_overwrite(struct db *db, const struct row *row, int64_t *ret_rowid)
+{
+    uint64_t hash = 0;
+    struct db_hint *hint = hint_of(db, &row->key, row->raw, &hash);
+    int rc = DCACHE_NOT_FOUND;
+
+    if (hint && hint->hash == hash && hint->rowid != 0)
+        rc = overwrite(db, OVERWRITE_HINTED, hint->rowid, row);
+    if (rc == DCACHE_NOT_FOUND)
+        rc = overwrite(db, OVERWRITE, 0, row);
+    if (rc < 0)
+        return rc;
+    *ret_rowid = db->changed_rowid;
+    if (hint) {
+        hint->hash = hash;
+        hint->rowid = *ret_rowid;
     }
-    if (rc == 0 && sqlite3_changes(db->handle) == 0)
-        return DCACHE_NOT_FOUND;
-    if (rc == 0)
-        *ret_rowid = db->changed_rowid;
-    return rc;
+    return 0;
 }
 
 int row_delete(struct db *db, int64_t rowid)

@@ -37,8 +37,8 @@ struct row {
 void row_clear(struct row *row);
 void row_memory_free(struct row_memory *memory);
 
-/* Whether the row counts at `now`. */
-bool row_is_live(const struct row *row, double now);
+/* Whether the row has not expired. */
+bool row_is_live(const struct row *row);
 bool row_is_pinned(const struct row *row);
 
 /* The row of a key, without value, tag, mode and access time. Fails: NOT_FOUND. */

@@ -91,7 +91,8 @@ static int list_objects(struct db *db, struct found *found)
 int schema_look(struct db *db, struct settings *settings, bool *ret_complete)
 {
     struct found found = {0};
-    struct settings read; /* in one go: others use `settings` meanwhile, and a failure changes none */
+    struct settings
+        read; /* in one go: others use `settings` meanwhile, and a failure changes none */
     bool complete = false;
     int rc = list_objects(db, &found);
 

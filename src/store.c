@@ -548,7 +548,9 @@ static bool wait_returned(struct store *store, int64_t deadline)
 
     if (os_monotonic() >= deadline)
         return false;
+    store->waiting++;
     (void)pthread_cond_timedwait(&store->returned, &store->mutex, &until);
+    store->waiting--;
     return true;
 }
 
@@ -615,7 +617,8 @@ void store_return(struct store *store, struct db *db)
     } else {
         store->connections--;
     }
-    pthread_cond_signal(&store->returned);
+    if (store->waiting > 0)
+        pthread_cond_signal(&store->returned);
     pthread_mutex_unlock(&store->mutex);
     if (db)
         free_connection(db);
@@ -642,7 +645,7 @@ static void renew_snapshot(struct store *store)
 /* By name only now and then, since that walks the path. */
 static bool has_moved(struct store *store, struct db *db)
 {
-    int64_t now = os_monotonic();
+    int64_t now = os_coarse();
 
     if (now - atomic_load_explicit(&store->looked, memory_order_relaxed) < LOOK_INTERVAL)
         return false;

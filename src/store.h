@@ -37,6 +37,7 @@ struct store {
     pthread_cond_t returned;
     struct db *idle;
     int connections; /* idle or lent */
+    int waiting;     /* threads, for one to come back */
     unsigned generation;
 };
 
