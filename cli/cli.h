@@ -83,7 +83,8 @@ struct cli {
     double timeout; /* as struct dcache_open_options has it */
     const struct command *command;
     dcache *cache;
-    void *blocks; /* memory that lives as long as this: cli_alloc() */
+    int output_error; /* errno of a failed write to stdout, where somebody has looked */
+    void *blocks;     /* memory that lives as long as this: cli_alloc() */
 };
 
 extern const struct command *const commands[]; /* ends with NULL */

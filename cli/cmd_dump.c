@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_head(struct json *json, const struct dcache_entry *entry)
 {
@@ -52,6 +53,7 @@ static int run_dump(struct cli *cli, const struct args *args)
     struct dcache_value tag, prefix;
     struct progress progress = {.what = "dumped"};
     dcache_iter *iter;
+    int on_terminal = isatty(STDOUT_FILENO);
     int64_t done = 0;
     int rc, code;
 
@@ -77,7 +79,8 @@ static int run_dump(struct cli *cli, const struct args *args)
         if (rc == 0)
             code = print_line(cli, &entry);
         dcache_entry_clear(&entry);
-        progress_step(&progress, ++done);
+        if (!on_terminal) /* the lines themselves are progress enough */
+            progress_step(&progress, ++done);
     }
     progress_end(&progress);
     dcache_iter_close(iter);

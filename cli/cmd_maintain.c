@@ -141,8 +141,8 @@ static int run_clear(struct cli *cli, const struct args *args)
     if (!args_option(args, "yes") && isatty(STDIN_FILENO)) {
         char answer[16] = "";
 
-        fprintf(stderr, "Remove all %" PRId64 " items of %s? [y/N] ", count,
-                dcache_directory(cli->cache));
+        fprintf(stderr, "Remove %s %" PRId64 " item%s of %s? [y/N] ", count == 1 ? "the" : "all",
+                count, count == 1 ? "" : "s", dcache_directory(cli->cache));
         if (!fgets(answer, sizeof answer, stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
             return fail(cli, EXIT_MISS, "nothing was removed");
     }

@@ -162,7 +162,7 @@ static int finish(struct cli *cli, int rc)
 {
     int failed = ferror(stdout);
 
-    errno = 0;
+    errno = cli->output_error;
     if (fflush(stdout) != 0 || failed)
         return errno ? fail_errno(cli, "standard output")
                      : fail(cli, EXIT_IO, "standard output: write error");

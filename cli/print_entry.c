@@ -116,6 +116,8 @@ static int print_stdout(struct cli *cli, struct dcache_entry *entry)
 
     if (write_value(stdout, entry, &last) < 0)
         return fail_errno(cli, "reading the value");
+    if (ferror(stdout))
+        cli->output_error = errno; /* the write that failed was the last call */
     /* A pipe gets the bytes and no more; a human a prompt on its own line. */
     if (last != '\n' && isatty(STDOUT_FILENO))
         putchar('\n');
