@@ -232,13 +232,13 @@ struct child {
     int to, from; /* pipes; in the child itself: to and from the parent */
 };
 
-#define MUST(condition)                                                                    \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            (void)fprintf(stderr, "%s:%d: child: not so: %s (%s)\n", __FILE__, __LINE__,   \
-                          #condition, dcache_last_error()->text);                          \
-            _exit(1);                                                                      \
-        }                                                                                  \
+#define MUST(condition)                                                                  \
+    do {                                                                                 \
+        if (!(condition)) {                                                              \
+            (void)fprintf(stderr, "%s:%d: child: not so: %s (%s)\n", __FILE__, __LINE__, \
+                          #condition, dcache_last_error()->text);                        \
+            _exit(1);                                                                    \
+        }                                                                                \
     } while (0)
 
 extern void __gcov_dump(void) __attribute__((weak)); /* what a child ran counts as covered too */

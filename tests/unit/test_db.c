@@ -264,12 +264,8 @@ static void no_row_gives_the_fallback_and_steps_reset(void **state)
 static void values_come_back_as_they_were_bound(void **state)
 {
     const struct dcache_value values[] = {
-        dcache_int(INT64_MIN),
-        dcache_double(-0.5),
-        dcache_sized(DCACHE_TEXT, "a\0b", 3),
-        dcache_text(""),
-        dcache_bytes("\0\xff", 2),
-        dcache_bytes(NULL, 0),
+        dcache_int(INT64_MIN), dcache_double(-0.5),       dcache_sized(DCACHE_TEXT, "a\0b", 3),
+        dcache_text(""),       dcache_bytes("\0\xff", 2), dcache_bytes(NULL, 0),
         dcache_none(),
     };
     struct db db;
@@ -333,8 +329,9 @@ static void removed_or_replaced_file_shows(void **state)
     db_close(&db);
 }
 
-#define EIGHTY_MB "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 800)" \
-                  " INSERT INTO t SELECT randomblob(100000) FROM n"
+#define EIGHTY_MB                                                                    \
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 800)" \
+    " INSERT INTO t SELECT randomblob(100000) FROM n"
 #define MB (INT64_C(1) << 20)
 
 static void log_of_a_large_transaction_does_not_stay(void **state)

@@ -170,7 +170,8 @@ static void every_status_has_its_text_and_number(void **state)
     assert_string_equal(dcache_strerror(-1), "no such key");
     assert_string_equal(dcache_strerror(-2), "timed out waiting for the cache lock");
     assert_string_equal(dcache_strerror(-9), "the disk is full");
-    assert_string_equal(dcache_strerror(-17), "the transaction was rolled back by an earlier error");
+    assert_string_equal(dcache_strerror(-17),
+                        "the transaction was rolled back by an earlier error");
     assert_string_equal(dcache_strerror(-18), "unknown status");
     assert_string_equal(dcache_strerror(1), "unknown status");
     assert_string_equal(dcache_version(), "6.0.0");

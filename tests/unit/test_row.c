@@ -291,8 +291,8 @@ static void separators_of_windows_become_ours(void **state)
     assert_int_equal(row_get(&db, &key, 1, &row), 0);
     assert_string_equal(row.filename, "ab/cd/x.val");
     row_clear(&row);
-    assert_int_equal(
-        row_victims(&db, &(struct row_query){.select = ROW_FILES}, 1, &victim, &count), 0);
+    assert_int_equal(row_victims(&db, &(struct row_query){.select = ROW_FILES}, 1, &victim, &count),
+                     0);
     assert_string_equal(victim.filename, "ab/cd/x.val");
     free(victim.filename);
     assert_int_equal(row_has_file(&db, "ab/cd/x.val", &has), 0);
@@ -365,10 +365,10 @@ static void access_never_goes_back_in_time_and_spares_the_pinned(void **state)
 
 /* ---- victims ---- */
 
-#define ROWS \
-    "INSERT INTO Cache (rowid, key, raw, store_time, access_time, access_count, expire_time," \
+#define ROWS                                                                                   \
+    "INSERT INTO Cache (rowid, key, raw, store_time, access_time, access_count, expire_time,"  \
     " tag, filename) VALUES (1, 'a', 1, 30, 10, 2, 50, 't', NULL), (2, 'b', 1, 10, 30, 1, 40," \
-    " 't', 'f'), (3, 'c', 1, 20, 20, 3, NULL, 5, 'g')," \
+    " 't', 'f'), (3, 'c', 1, 20, 20, 3, NULL, 5, 'g'),"                                        \
     " (4, 'p', 1, 1e12, 1e12, 4611686018427387904, 45, NULL, NULL)"
 
 static void policies_order_their_victims_and_spare_the_pinned(void **state)
@@ -497,7 +497,7 @@ static void ends_are_those_of_insertion(void **state)
 
 /* ---- pages ---- */
 
-#define KEYS \
+#define KEYS                                                                                       \
     "INSERT INTO Cache (key, raw, expire_time, tag) VALUES ('b', 1, NULL, 't'), (2, 1, 400, 't')," \
     " (x'61', 1, 600, NULL), ('a', 1, 500, 5), (1.5, 1, NULL, NULL), ('ab', 1, NULL, 't')"
 

@@ -448,7 +448,8 @@ static void openers_and_closers_race_for_one_segment(void **state)
     struct child children[4];
 
     (void)state;
-    counter = mmap(NULL, sizeof *counter, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    counter = mmap(NULL, sizeof *counter, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                   0);
     assert_ptr_not_equal(counter, MAP_FAILED);
     for (int i = 0; i < 4; i++)
         children[i] = child_start(open_count_close);
