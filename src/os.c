@@ -517,7 +517,7 @@ void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t nanoseconds)
     (void)syscall(SYS_futex, word, FUTEX_WAIT, value, &time, NULL, 0);
 }
 
-void os_futex_wake(_Atomic uint32_t *word)
+long os_futex_wake(_Atomic uint32_t *word)
 {
-    (void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+    return syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }

@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
-#define VERSION 1
+#define VERSION 2
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
-#define PATIENCE OS_MS           /* before a waiter claims precedence, S4 */
-#define DEATH_CHECK (10 * OS_MS) /* how often a waiter asks whether the owner lives, S1 */
+#define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
+#define PATIENCE OS_MS                /* before a waiter gets precedence, S4 */
+#define DEATH_CHECK (10 * OS_MS)      /* how often a waiter asks whether the owner lives, S1 */
 
 enum { BYTE_INIT = 0, BYTE_PRESENT = 1, BYTE_SLOTS = 16 };
 
@@ -22,91 +23,87 @@ static bool owner_died(const struct shared *shared, uint32_t value)
 {
     uint32_t owner = (value & ~WAITERS) - 1;
 
-    return shared->fd >= 0 && owner != shared->slot &&
+    return shared->fd >= 0 && owner < SLOTS && owner != shared->slot &&
            !os_byte_locked(shared->fd, BYTE_SLOTS + (int64_t)owner);
 }
 
-static int word_lock(struct shared *shared, _Atomic uint32_t *word, int64_t deadline)
+/* Take the word if it is free, or kept for one of those who have slept. */
+static bool try_take(struct shared *shared, bool slept, uint32_t *value)
 {
-    uint32_t mine = shared->slot + 1, value = 0;
-    int64_t now, check;
+    _Atomic uint32_t *word = &shared->segment->lock;
+    uint32_t owner = *value & ~WAITERS;
 
-    if (atomic_compare_exchange_strong(word, &value, mine))
-        return 0;
-    now = os_monotonic();
-    check = now + DEATH_CHECK;
-    for (;;) {
-        value = atomic_load(word);
-        if ((value & ~WAITERS) == 0) {
-            /* Others may wait as well; the bit costs them at most a needless wake-up. */
-            if (atomic_compare_exchange_strong(word, &value, mine | WAITERS))
-                return 0;
-            continue;
-        }
-        if (!(value & WAITERS)) {
-            if (!atomic_compare_exchange_strong(word, &value, value | WAITERS))
-                continue;
-            value |= WAITERS;
-        }
-        if (now >= deadline)
-            return DCACHE_TIMEOUT;
-        os_futex_wait(word, value, (check < deadline ? check : deadline) - now);
-        now = os_monotonic();
-        if (now >= check) {
-            value = atomic_load(word);
-            if ((value & ~WAITERS) != 0 && owner_died(shared, value) &&
-                atomic_compare_exchange_strong(word, &value, mine | WAITERS))
-                return 0;
-            check = now + DEATH_CHECK;
-        }
-    }
+    if (owner != 0 && !(owner == RESERVED && slept))
+        return false;
+    /* Others may wait as well; the bit costs them at most a needless wake-up. */
+    return atomic_compare_exchange_strong(word, value, (shared->slot + 1) | WAITERS);
 }
 
-static void word_unlock(_Atomic uint32_t *word)
-{
-    if (atomic_exchange(word, 0) & WAITERS)
-        os_futex_wake(word);
-}
-
-static int lock_through_gate(struct shared *shared, int64_t deadline)
+static int wait_for_lock(struct shared *shared, int64_t deadline)
 {
     struct shared_segment *segment = shared->segment;
-    int rc = word_lock(shared, &segment->gate, deadline);
+    int64_t now = os_monotonic(), check = now + DEATH_CHECK, until, nobody = 0;
+    bool slept = false;
 
-    if (rc < 0)
-        return rc;
-    atomic_store(&segment->starving, 1);
-    rc = word_lock(shared, &segment->lock, deadline);
-    atomic_store(&segment->starving, 0);
-    word_unlock(&segment->gate);
-    return rc;
+    for (;;) {
+        uint32_t value = atomic_load(&segment->lock);
+
+        if (try_take(shared, slept, &value)) {
+            atomic_store(&segment->waiting_since, now);
+            return 0;
+        }
+        if (!(value & WAITERS) &&
+            !atomic_compare_exchange_strong(&segment->lock, &value, value | WAITERS))
+            continue;
+        (void)atomic_compare_exchange_strong(&segment->waiting_since, &nobody, now);
+        nobody = 0;
+        if (now >= deadline) {
+            os_futex_wake(&segment->lock); /* in case that we were the one to be woken */
+            return DCACHE_TIMEOUT;
+        }
+        until = (value & ~WAITERS) == RESERVED ? now + PATIENCE : check;
+        os_futex_wait(&segment->lock, value | WAITERS, (until < deadline ? until : deadline) - now);
+        slept = true;
+        now = os_monotonic();
+        if (now < check)
+            continue;
+        check = now + DEATH_CHECK;
+        value = atomic_load(&segment->lock);
+        if (owner_died(shared, value) &&
+            atomic_compare_exchange_strong(&segment->lock, &value, (shared->slot + 1) | WAITERS))
+            return 0;
+    }
 }
 
 int shared_lock(struct shared *shared, int64_t deadline)
 {
-    struct shared_segment *segment = shared->segment;
-    int64_t patience = 0;
-    int rc;
+    uint32_t nobody = 0;
 
-    if (!atomic_load(&segment->starving)) {
-        uint32_t none = 0;
-
-        if (atomic_compare_exchange_strong(&segment->lock, &none, shared->slot + 1))
-            return 0;
-        if (deadline > 0)
-            patience = os_monotonic() + PATIENCE;
-        if (word_lock(shared, &segment->lock, patience < deadline ? patience : deadline) == 0)
-            return 0;
-    }
-    rc = lock_through_gate(shared, deadline);
-    if (rc < 0)
-        return os_fail(rc, "waiting for the write lock of the cache");
+    if (atomic_compare_exchange_strong(&shared->segment->lock, &nobody, shared->slot + 1))
+        return 0;
+    if (wait_for_lock(shared, deadline) < 0)
+        return os_fail(DCACHE_TIMEOUT, "waiting for the write lock of the cache");
     return 0;
 }
 
 void shared_unlock(struct shared *shared)
 {
-    word_unlock(&shared->segment->lock);
+    struct shared_segment *segment = shared->segment;
+    uint32_t mine = shared->slot + 1, kept = RESERVED | WAITERS;
+    int64_t now;
+
+    if (atomic_compare_exchange_strong(&segment->lock, &mine, 0))
+        return;
+    now = os_monotonic();
+    if (now - atomic_load(&segment->waiting_since) < PATIENCE) {
+        atomic_store(&segment->lock, 0); /* who runs may take it: quicker than who must wake up */
+        (void)os_futex_wake(&segment->lock);
+        return;
+    }
+    atomic_store(&segment->waiting_since, now);
+    atomic_store(&segment->lock, kept); /* S4 */
+    if (os_futex_wake(&segment->lock) == 0)
+        (void)atomic_compare_exchange_strong(&segment->lock, &kept, 0); /* nobody waits any more */
 }
 
 /* ---- the file ---- */
@@ -139,12 +136,12 @@ static int take_slot(struct shared *shared)
 }
 
 /* S2: what a dead process with our slot has left is not ours. */
-static void free_inherited(struct shared *shared, _Atomic uint32_t *word)
+static void free_inherited(struct shared *shared)
 {
-    uint32_t value = atomic_load(word);
+    uint32_t value = atomic_load(&shared->segment->lock);
 
     if ((value & ~WAITERS) == shared->slot + 1)
-        word_unlock(word);
+        shared_unlock(shared);
 }
 
 /* Called with the init lock held: nobody else arrives, leaves or initialises. */
@@ -180,8 +177,6 @@ static int arrive(struct shared *shared)
         segment->magic = MAGIC;
     } else if (alone) {
         atomic_store(&segment->lock, 0);
-        atomic_store(&segment->gate, 0);
-        atomic_store(&segment->starving, 0);
     }
     if (os_byte_lock(shared->fd, BYTE_PRESENT, F_RDLCK) < 0)
         return os_fail_errno("lock %s", SHARED_NAME);
@@ -211,8 +206,7 @@ static int open_once(struct shared *shared, int dir, unsigned mode, int64_t dead
             (void)os_unlinkat(dir, SHARED_NAME, 0); /* left over: made anew by the next */
         return rc;
     }
-    free_inherited(shared, &shared->segment->lock);
-    free_inherited(shared, &shared->segment->gate);
+    free_inherited(shared);
     if (os_byte_lock(shared->fd, BYTE_INIT, F_UNLCK) < 0)
         return os_fail_errno("unlock %s", SHARED_NAME);
     return 0;

@@ -10,9 +10,9 @@
  *      a slot first frees the locks that a dead process with the same slot has left.
  *  S3  The lock belongs to the process, not to a thread: whichever thread holds the transaction
  *      may release it.
- *  S4  Whoever has waited for more than a millisecond comes before those who ask anew: it takes the
- *      gate, and while somebody stands in the gate, newcomers queue behind it.
- */
+ *  S4  Whoever has waited for more than a millisecond comes before those who ask anew: the lock is
+ *      handed over, not freed (SHARED_RESERVED), and only who has slept may take it. If nobody of
+ *      them lives to take it, anybody may after a millisecond. */
 #ifndef SHARED_H
 #define SHARED_H
 
@@ -34,10 +34,10 @@ struct shared_segment {
     uint32_t version; /* of this layout */
     uint32_t size;
     _Atomic uint32_t lock;
-    _Atomic uint32_t gate;
-    _Atomic uint32_t starving;       /* somebody stands in the gate */
+    _Atomic uint32_t unused;
     _Atomic uint32_t settings_epoch; /* grows with each change of a setting */
     _Atomic uint32_t accesses;       /* noted since the last flush */
+    _Atomic int64_t waiting_since;   /* monotonic, of who has waited longest, roughly; 0: nobody */
     _Atomic int64_t headroom;        /* bytes that may surely be stored before the size limit */
     _Atomic uint64_t hits;           /* not yet in the database */
     _Atomic uint64_t misses;

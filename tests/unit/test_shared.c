@@ -9,6 +9,10 @@
 #include <sched.h>
 #include <sys/mman.h>
 
+/* As in shared.c. */
+#define WAITERS UINT32_C(0x80000000)
+#define RESERVED UINT32_C(0x7fffffff)
+
 static int dir;
 
 static int make(void **state)
@@ -307,7 +311,7 @@ static void who_waits_has_the_lock_within_100_ms_of_its_owners_death(void **stat
     a = opened();
     waiter = child_start(wait_for_lock);
     assert_int_equal(child_hear(&waiter), 'w');
-    while (!atomic_load(&a.segment->starving)) /* it waits in the gate by now */
+    while (!(atomic_load(&a.segment->lock) & WAITERS))
         sched_yield();
     begin = now_ms();
     assert_int_equal(child_kill(&holder), -SIGKILL);
@@ -317,7 +321,7 @@ static void who_waits_has_the_lock_within_100_ms_of_its_owners_death(void **stat
     shared_close(&a, dir);
 }
 
-static void who_dies_in_the_gate_does_not_keep_it(void **state) /* S4 */
+static void who_dies_waiting_does_not_keep_it(void **state) /* S4 */
 {
     struct shared a = opened();
     struct child waiter;
@@ -327,7 +331,7 @@ static void who_dies_in_the_gate_does_not_keep_it(void **state) /* S4 */
     assert_int_equal(lock_for(&a, 0), 0);
     waiter = child_start(wait_for_lock);
     assert_int_equal(child_hear(&waiter), 'w');
-    while (!atomic_load(&a.segment->starving))
+    while (!(atomic_load(&a.segment->lock) & WAITERS))
         sched_yield();
     assert_int_equal(child_kill(&waiter), -SIGKILL);
     shared_unlock(&a);
@@ -335,7 +339,6 @@ static void who_dies_in_the_gate_does_not_keep_it(void **state) /* S4 */
     assert_int_equal(lock_for(&a, 10), 0);
     assert_true(now_ms() - begin < 100);
     shared_unlock(&a);
-    assert_int_equal(atomic_load(&a.segment->starving), 0);
     shared_close(&a, dir);
 }
 
@@ -346,12 +349,10 @@ static void lock_left_by_a_dead_one_with_the_same_slot_is_free(void **state) /* 
 
     (void)state;
     shared_close(&b, dir);
-    atomic_store(&a.segment->lock, slot + 1); /* as if it had died with both */
-    atomic_store(&a.segment->gate, slot + 1);
+    atomic_store(&a.segment->lock, slot + 1); /* as if it had died with it */
     b = opened();
     assert_int_equal(b.slot, slot);
     assert_int_equal(atomic_load(&a.segment->lock), 0);
-    assert_int_equal(atomic_load(&a.segment->gate), 0);
     shared_close(&a, dir);
     shared_close(&b, dir);
 }
@@ -372,20 +373,17 @@ static void segment_whose_users_have_all_died_is_usable_at_once(void **state)
     assert_false(exists(in("cache.db-shared")));
 }
 
-static void newcomers_queue_behind_who_stands_in_the_gate(void **state) /* S4 */
+static void newcomers_leave_a_lock_that_is_kept_for_who_has_waited(void **state) /* S4 */
 {
-    struct shared a = opened(), b = opened();
+    struct shared a = opened();
 
     (void)state;
-    atomic_store(&a.segment->gate, a.slot + 1);
-    atomic_store(&a.segment->starving, 1);
-    assert_int_equal(lock_for(&b, 0), DCACHE_TIMEOUT); /* though the lock itself is free */
-    assert_int_equal(atomic_load(&a.segment->lock), 0);
-    atomic_store(&a.segment->starving, 0);
-    atomic_store(&a.segment->gate, 0);
-    assert_int_equal(lock_for(&b, 0), 0);
+    atomic_store(&a.segment->lock, RESERVED | WAITERS);
+    assert_int_equal(lock_for(&a, 0), DCACHE_TIMEOUT);
+    assert_int_equal(atomic_load(&a.segment->lock), RESERVED | WAITERS);
+    assert_int_equal(lock_for(&a, 10), 0); /* those it was kept for are dead: a millisecond */
+    shared_unlock(&a);
     shared_close(&a, dir);
-    shared_close(&b, dir);
 }
 
 static int hammer(struct child *self)
@@ -585,10 +583,10 @@ int main(void)
         TEST(another_thread_may_release_the_lock),
         TEST(lock_of_a_killed_process_is_had_within_100_ms),
         TEST(who_waits_has_the_lock_within_100_ms_of_its_owners_death),
-        TEST(who_dies_in_the_gate_does_not_keep_it),
+        TEST(who_dies_waiting_does_not_keep_it),
         TEST(lock_left_by_a_dead_one_with_the_same_slot_is_free),
         TEST(segment_whose_users_have_all_died_is_usable_at_once),
-        TEST(newcomers_queue_behind_who_stands_in_the_gate),
+        TEST(newcomers_leave_a_lock_that_is_kept_for_who_has_waited),
         TEST(who_does_nothing_but_lock_does_not_starve_others),
         TEST(openers_and_closers_race_for_one_segment),
         TEST(child_that_lives_on_does_not_keep_its_parents_slot),
