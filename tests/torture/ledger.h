@@ -31,7 +31,8 @@ enum doing {
     COUNTING, /* the counter, and the common one, go up by one, both or none */
     PUSHING,
     PULLING,
-    ROLLING /* a transaction that is rolled back: nothing may change */
+    MAINTAINING, /* check, cull and so on: nothing may change */
+    ROLLING      /* a transaction that is rolled back: nothing may change */
 };
 
 struct writer {

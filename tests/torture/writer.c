@@ -181,6 +181,58 @@ static void pull(void)
     dcache_entry_clear(&e);
 }
 
+static void check_and_fix(void)
+{
+    struct dcache_report report = {0};
+
+    expect(dcache_check(cache, 1, &report), "check(fix)");
+    for (size_t i = 0; i < report.count; i++) {
+        int kind = (int)report.problems[i].kind;
+
+        if (kind != DCACHE_PROBLEM_STRAY && kind != DCACHE_PROBLEM_EMPTY_DIR) {
+            me->failed = 1;
+            die("writer %u: check(fix): %s", my_number, report.problems[i].text);
+        }
+    }
+    dcache_report_clear(&report);
+}
+
+/* What works on the whole cache, and changes of the schema. None of it takes anything away here:
+ * nothing expires, nothing is too large. */
+static void maintain(void)
+{
+    struct dcache_value index = dcache_int(rng_below(&rng, 2));
+    struct dcache_value policy = dcache_text(rng_below(&rng, 2) ? "least-recently-used"
+                                                                : "least-recently-stored");
+    int64_t removed = 0;
+
+    announce(MAINTAINING, 0, 0, me->next);
+    switch (rng_below(&rng, 6)) {
+    case 0:
+        expect(dcache_expire(cache, 0, &removed), "expire");
+        break;
+    case 1:
+        expect(dcache_cull(cache, &removed), "cull");
+        break;
+    case 2:
+        expect(dcache_compact(cache), "compact");
+        break;
+    case 3:
+        expect(dcache_setting_set(cache, "tag_index", &index), "setting tag_index");
+        break;
+    case 4:
+        expect(dcache_setting_set(cache, "eviction_policy", &policy), "setting eviction_policy");
+        break;
+    default:
+        check_and_fix();
+    }
+    if (removed != 0) {
+        me->failed = 1;
+        die("writer %u: expire or cull took %lld items", my_number, (long long)removed);
+    }
+    me->doing = IDLE;
+}
+
 static void step(void)
 {
     unsigned choice = rng_below(&rng, 100);
@@ -195,12 +247,14 @@ static void step(void)
         set_batch(1, 1);
     else if (choice < 70)
         delete_one();
-    else if (choice < 80)
+    else if (choice < 81)
         count_up();
     else if (choice < 90)
         push();
-    else
+    else if (choice < 99)
         pull();
+    else
+        maintain();
     me->operations++;
 }
 
