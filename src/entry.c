@@ -42,10 +42,10 @@ int item_value(struct item *item, struct txn *txn, const struct dcache_value *va
 {
     struct store *store = txn->cache->store;
     struct settings *settings = &store->settings;
-    int64_t limit = settings->policy == POLICY_NONE ? INT64_MAX : settings->size_limit;
     double now = os_now();
     struct row *row = &item->row;
     bool file = false;
+    int64_t limit;
     int rc;
 
     if (!value)
@@ -55,7 +55,10 @@ int item_value(struct item *item, struct txn *txn, const struct dcache_value *va
         row->store_time = row->access_time = now + ROW_PINNED_TIME;
         row->access_count = ROW_PINNED_COUNT;
     }
-    rc = entry_expiry(options->expire, options->expire_at, now, &row->expire_time);
+    rc = txn_refresh_settings(txn);
+    limit = settings->policy == POLICY_NONE ? INT64_MAX : settings->size_limit;
+    if (rc == 0)
+        rc = entry_expiry(options->expire, options->expire_at, now, &row->expire_time);
     if (rc == 0)
         rc = value_tag(options->tag, &row->tag);
     if (value->type == DCACHE_STORED) {

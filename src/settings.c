@@ -123,8 +123,8 @@ static bool parse(const struct known *k, const struct dcache_value *value, int64
         *ret = value->integer;
     else if (value->type == DCACHE_DOUBLE && fabs(value->real) < 9e18)
         *ret = (int64_t)value->real; /* 5.6.3 stores size_limit=1e9 as it comes */
-    else if (value->type == DCACHE_DOUBLE && value->real > 0)
-        *ret = k->most;
+    else if (value->type == DCACHE_DOUBLE && value->real > 0 && k->most >= INT32_MAX)
+        *ret = k->most; /* infinity: no limit */
     else
         return false;
     return *ret >= k->least && *ret <= k->most;

@@ -201,7 +201,7 @@ static int write_schema(struct store *store, struct db *db, const struct dcache_
     if (rc < 0)
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* often done by itself */
     else
-        store_settings_changed(store, false);
+        store_settings_changed(store, true);
     return rc;
 }
 
@@ -609,8 +609,11 @@ int store_borrow(struct store *store, int64_t deadline, struct db **ret_db)
 
 void store_return(struct store *store, struct db *db)
 {
+    /* One that could not even end its transaction must not be lent again; closing ends it. */
+    bool idle = sqlite3_get_autocommit(db->handle) != 0;
+
     pthread_mutex_lock(&store->mutex);
-    if (db->generation == store->generation) {
+    if (idle && db->generation == store->generation) {
         db->next = store->idle;
         store->idle = db;
         db = NULL;
@@ -683,24 +686,43 @@ int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_d
 
 /* ---- settings ---- */
 
+bool store_settings_current(struct store *store)
+{
+    return atomic_load(&store->shared.segment->settings_epoch) ==
+           atomic_load_explicit(&store->settings_epoch, memory_order_relaxed);
+}
+
+static bool same_pragmas(struct settings *a, struct settings *b)
+{
+    return a->cache_size == b->cache_size && a->mmap_size == b->mmap_size &&
+           a->synchronous == b->synchronous;
+}
+
 int store_refresh_settings(struct store *store, struct db *db)
 {
     uint32_t epoch = atomic_load(&store->shared.segment->settings_epoch);
+    struct settings before;
     bool unused;
     int rc;
 
-    if (epoch == atomic_load_explicit(&store->settings_epoch, memory_order_relaxed))
+    if (store_settings_current(store))
         return 0;
+    settings_copy(&before, &store->settings);
     rc = settings_load(db, &store->settings, &unused);
     if (rc == 0)
-        rc = sqlite3_get_autocommit(db->handle)
-                 ? schema_pragmas(db, &store->settings, store->use_shared)
-                 : 0;
-    if (rc == 0) {
-        store->files.sync = store->settings.synchronous >= 2;
-        atomic_store(&store->settings_epoch, epoch);
+        rc = schema_pragmas(db, &store->settings, store->use_shared);
+    if (rc < 0)
+        return rc;
+    store->files.sync = store->settings.synchronous >= 2;
+    if (!same_pragmas(&before, &store->settings)) { /* the other connections have the old ones */
+        pthread_mutex_lock(&store->mutex);
+        if (db->generation == store->generation++)
+            db->generation = store->generation;
+        close_idle(store);
+        pthread_mutex_unlock(&store->mutex);
     }
-    return rc;
+    atomic_store(&store->settings_epoch, epoch);
+    return 0;
 }
 
 void store_settings_changed(struct store *store, bool again)

@@ -68,7 +68,8 @@ bool store_is_gone(struct store *store, struct db *db);
  * with nothing held. */
 int store_revive(struct store *store, unsigned generation, int64_t deadline);
 
-/* Read the settings again if a process has changed them. */
+/* Read the settings again if a process has changed them; outside of transactions. */
+bool store_settings_current(struct store *store);
 int store_refresh_settings(struct store *store, struct db *db);
 
 /* A setting has changed; connections whose pragmas are affected are opened anew. */

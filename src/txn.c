@@ -36,6 +36,13 @@ static struct txn *outermost(struct txn *txn)
     return txn;
 }
 
+/* T5: some errors, that of no memory among them, make SQLite roll back everything by itself. */
+static bool is_aborted(struct txn *txn)
+{
+    txn = outermost(txn);
+    return txn->aborted || sqlite3_get_autocommit(txn->db->handle);
+}
+
 /* ---- lists ---- */
 
 /* Room for one more: before anything happens that the list has to remember. */
@@ -164,7 +171,7 @@ static int begin_inner(struct txn *txn)
         return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
     if (cache->has_child)
         return os_fail(DCACHE_INVALID, "an inner transaction is open");
-    if (outermost(txn)->aborted)
+    if (is_aborted(txn))
         return os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
     txn->db = txn->outer->db;
     txn->db->deadline = txn->deadline;
@@ -248,7 +255,7 @@ static int finish_inner(struct txn *txn)
 
 int txn_finish(struct txn *txn)
 {
-    if (outermost(txn)->aborted)
+    if (is_aborted(txn))
         return os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
     return txn->outer ? finish_inner(txn) : finish_outer(txn);
 }
@@ -295,6 +302,23 @@ void txn_end(struct txn *txn)
 }
 
 /* ---- files ---- */
+
+int txn_refresh_settings(struct txn *txn)
+{
+    struct store *store = txn->cache->store;
+    struct db *db;
+    int rc = store_enter(store);
+
+    /* Within a transaction its beginning has seen to it, and nobody else changes one meanwhile. */
+    if (rc < 0 || txn->db || txn->outer || store_settings_current(store))
+        return rc;
+    rc = store_borrow(store, txn->deadline, &db);
+    if (rc == 0) {
+        rc = store_refresh_settings(store, db);
+        store_return(store, db);
+    }
+    return rc;
+}
 
 int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, size_t *ret_index,
               int64_t *ret_size)
@@ -459,7 +483,7 @@ static int read_in_scope(struct dcache *cache, struct db **ret_db)
     if (cache->fork_generation != atomic_load(&cache->store->fork_generation))
         return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
     pthread_mutex_lock(&cache->root->mutex);
-    if (cache->has_child || outermost(cache->scope)->aborted) {
+    if (cache->has_child || is_aborted(cache->scope)) {
         pthread_mutex_unlock(&cache->root->mutex);
         return cache->has_child
                    ? os_fail(DCACHE_INVALID, "an inner transaction is open")

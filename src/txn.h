@@ -68,6 +68,10 @@ int txn_start(struct txn *txn);
 int txn_finish(struct txn *txn);
 void txn_undo(struct txn *txn);
 
+/* Before txn_begin(), where a setting decides what is done there: what another process has changed
+ * counts from now on. */
+int txn_refresh_settings(struct txn *txn);
+
 /* Write a value to a temporary file that the transaction owns; `ret_index` names it. */
 int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, size_t *ret_index,
               int64_t *ret_size);
