@@ -596,6 +596,66 @@ def seen_at_once():
         check.equal(cache['k'], 'after', 'and leaves our files in place')
 
 
+def timed(call, *words):
+    """Seconds, and the status of the error or 0."""
+    begin = time.monotonic()
+    try:
+        call(*words)
+        status = 0
+    except Failed as failed:
+        status = failed.status
+    except diskcache.Timeout:
+        status = 'Timeout'
+    return time.monotonic() - begin, status
+
+
+def waiting():
+    """A transaction of one side, and what the other side does meanwhile."""
+    check.begin('waiting for the other side')
+    with directory() as path, Cache(path, timeout=0.2) as cache:
+        cache['k'], cache['file'] = 1, b'x' * 40000
+        with ours(path, timeout=0.3) as driver:
+            with cache.transact():
+                cache['k'] = 2
+                writes = [('set', word('k'), 'i3'), ('delete', word('k')), ('pull', 'q', 0),
+                          ('incr', word('k'), 'i1'), ('set', word('f'), word(b'y' * 40000)),
+                          ('begin',), ('clear',)]  # fmt: skip
+                for words in writes:
+                    seconds, status = timed(driver, *words)
+                    fine = status == -2 and 0.2 < seconds < 1.5
+                    check(fine, '%s: TIMEOUT after 0.3 s' % words[0], (seconds, status))
+                reads = [('get', word('k')), ('get', word('file')), ('contains', word('k')),
+                         ('count',), ('iter', 0, 0), ('stats', 0), ('settings',), ('volume',),
+                         ('peekitem', 0)]  # fmt: skip
+                for words in reads:
+                    seconds, status = timed(driver, *words)
+                    check(status == 0 and seconds < 0.2, '%s does not wait' % words[0],
+                          (seconds, status))  # fmt: skip
+                seconds, status = timed(lambda: ours(path).__enter__().end())
+                check(status == 0 and seconds < 0.25, 'opening does not wait', (seconds, status))
+            check.equal(driver.entry('get', word('k'))['value'], 'i2', 'nothing was written')
+            check.equal(driver('check', 1)[0], '0', 'no file of a set that timed out is left')
+            driver('begin')
+            driver('set', word('k'), 'i4')
+            seconds, status = timed(cache.set, 'k', 5)
+            check(status == 'Timeout' and seconds < 1.5, '5.6.3 waits for us', (seconds, status))
+            check.equal(cache['k'], 2, '5.6.3 reads meanwhile')
+            driver('rollback')
+            check.equal(cache.set('k', 6), True, 'and writes afterwards')
+        # A foreign holder lets go: we go on soon, though nothing wakes us.
+        with ours(path, timeout=10) as driver:
+            late = []
+            for _ in range(5):
+                with cache.transact():
+                    driver.send('set', word('k'), 'i7')
+                    time.sleep(0.05)
+                begin = time.monotonic()
+                driver.receive()
+                late.append(time.monotonic() - begin)
+            check(sorted(late)[2] < 0.05, 'through within 50 ms of their commit', late)
+        clean(path, 'afterwards')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('driver')
@@ -609,7 +669,7 @@ def main():
     sections = [
         theirs_then_ours, ours_then_theirs, key_none, nan_values, bad_text, equal_numbers,
         tags_and_expiry, queues, incr, policies, evictions, settings, hashes, windows,
-        opening_changes_nothing, seen_at_once,
+        opening_changes_nothing, seen_at_once, waiting,
     ]  # fmt: skip
     sections.append(lambda: dqs.run(check, args.shim))
     sections[-1].__name__ = 'dqs'
