@@ -1,0 +1,30 @@
+/* scenarios.h - the operations that test_faults.c runs while something in them fails. */
+#ifndef SCENARIOS_H
+#define SCENARIOS_H
+
+#include "support.h"
+
+struct scenario {
+    const char *name;
+    void (*prepare)(struct place *place); /* the state before, through place->cache; may be NULL */
+    int (*run)(struct place *place);      /* one operation; its status */
+    int wanted;                           /* that status, when nothing fails */
+    unsigned flags;
+};
+
+enum {
+    IN_BATCHES = 1, /* what was done before a failure stays done */
+    EITHER = 2,     /* after a failure the state may be the new one: only dead items have gone */
+    BROKEN = 4,     /* the state before has rows without files, or files without rows */
+    OPENS = 8,      /* place->cache is closed when it runs */
+    READS = 16,     /* and changes nothing */
+    OWN = 32        /* it looks at the state itself */
+};
+
+/* What a run does after its operation is not to fail. */
+void faults_off(void);
+
+extern const struct scenario scenarios[];
+extern const size_t scenario_count;
+
+#endif
