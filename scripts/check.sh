@@ -13,7 +13,7 @@ programs=$PWD/build/plain/tests
 jobs=$(nproc)
 
 builds='plain asan coverage'
-together='unit unit-asan coverage cli tidy layers exports length format shell install hello'
+together='unit unit-asan coverage cli tidy layers lists exports length format shell install hello'
 alone='counts interop stress-processes stress-threads torture'
 
 # The parts. A part passes when its command does.

@@ -39,4 +39,6 @@ block sh >"$tmp/readme.sh"
 cd "$tmp"
 export HOME=$tmp
 sh -eu "$tmp/readme.sh" >"$tmp/out"
-grep -q '^hello$' "$tmp/out"
+expect 'hello1' "$(head -n 1 "$tmp/out")" # get adds no newline to a text
+expect '1 removed' "$(tail -n 1 "$tmp/out")"
+cmp "$tmp/first.gz" "$tmp/second.gz"

@@ -20,7 +20,9 @@ DESTDIR=$root scripts/install.sh >/dev/null
 libdir=$(dirname "$(find "$root$prefix" -name libdiskcache.so)")
 for path in "$root$prefix"/{include/diskcache.h,bin/diskcache,share/man/man{1,3}/diskcache.{1,3}} \
     "$libdir"/{libdiskcache.{a,so,so.6,so.6.0.0},pkgconfig/diskcache.pc} \
-    "$libdir"/cmake/diskcache/diskcacheConfig{,Version}.cmake; do
+    "$libdir"/cmake/diskcache/diskcacheConfig{,Version}.cmake \
+    "$root$prefix"/share/{bash-completion/completions/diskcache,zsh/site-functions/_diskcache} \
+    "$root$prefix"/share/fish/vendor_completions.d/diskcache.fish; do
     case $path in
     */man1/*.3 | */man3/*.1) ;;
     *) [ -e "$path" ] || fail "not installed: ${path#"$root"}" ;;
@@ -43,8 +45,9 @@ read -ra flags <<<"$(pkg-config --cflags --libs diskcache)"
 
 mkdir "$tmp/only-static"
 cp "$libdir/libdiskcache.a" "$tmp/only-static/"
-read -ra flags <<<"$(pkg-config --static --cflags --libs diskcache)"
-"${CC:-cc}" -o "$tmp/static" "$tmp/three.c" -L"$tmp/only-static" "${flags[@]/#-L*/}" 2>"$tmp/err" ||
+# Without the -L of the install, where the linker would take the shared one.
+read -ra flags <<<"$(pkg-config --static --cflags --libs diskcache | sed 's/-L[^ ]*//')"
+"${CC:-cc}" -o "$tmp/static" "$tmp/three.c" -L"$tmp/only-static" "${flags[@]}" 2>"$tmp/err" ||
     fail "the static library does not link: $(cat "$tmp/err")"
 [ "$("$tmp/static")" = "$version" ] || fail "the static library is not $version"
 
