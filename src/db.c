@@ -335,10 +335,11 @@ void db_forked(void)
     (void)vfs->xSetSystemCall(vfs, "stat", (sqlite3_syscall_ptr)shifted_stat);
 }
 
-/* Outer before inner, as SQLite itself nests them. */
-static const int global_mutexes[] = {SQLITE_MUTEX_STATIC_MAIN, SQLITE_MUTEX_STATIC_VFS1,
-                                     SQLITE_MUTEX_STATIC_LRU,  SQLITE_MUTEX_STATIC_PMEM,
-                                     SQLITE_MUTEX_STATIC_MEM,  SQLITE_MUTEX_STATIC_PRNG};
+/* Outer before inner, as SQLite itself nests them: making a temporary name (VFS1) asks for random
+ * bytes (PRNG), which looks for the VFS (MAIN); any of them allocates. */
+static const int global_mutexes[] = {SQLITE_MUTEX_STATIC_VFS1, SQLITE_MUTEX_STATIC_PRNG,
+                                     SQLITE_MUTEX_STATIC_MAIN, SQLITE_MUTEX_STATIC_LRU,
+                                     SQLITE_MUTEX_STATIC_PMEM, SQLITE_MUTEX_STATIC_MEM};
 #define GLOBAL_MUTEXES (int)(sizeof global_mutexes / sizeof *global_mutexes)
 
 void db_before_fork(void)

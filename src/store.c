@@ -51,6 +51,8 @@ static int make_path(const char *directory, unsigned mode)
     char *path = os_strdup(directory);
     int rc = path ? 0 : DCACHE_NOMEM;
 
+    for (size_t n = rc == 0 ? strlen(path) : 0; n > 1 && path[n - 1] == '/'; n--)
+        path[n - 1] = 0; /* the last directory is the one with `mode` */
     for (char *at = path; rc == 0 && at; at = strchr(at + 1, '/')) {
         char *slash = strchr(at + 1, '/');
 
@@ -533,8 +535,11 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline)
     int rc = 0;
 
     pthread_mutex_lock(&list_mutex);
-    if (store->generation == generation)
+    if (store->generation == generation || store->gone) {
+        store->gone = true;
         rc = revive_parts(store, deadline);
+        store->gone = rc < 0;
+    }
     pthread_mutex_unlock(&list_mutex);
     return rc;
 }
@@ -672,6 +677,11 @@ int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_d
 
     if (store->immutable)
         renew_snapshot(store);
+    if (store->gone) {
+        rc = store_revive(store, store->generation, deadline);
+        if (rc < 0)
+            return rc;
+    }
     for (;;) {
         rc = store_borrow(store, deadline, ret_db);
         if (rc < 0 || store->read_only || !has_moved(store, *ret_db))

@@ -29,6 +29,7 @@ struct store {
     _Atomic bool immutable; /* no log is beside the database and we may not make one: a snapshot */
     struct stat snapshot;   /* of the database then */
     bool use_shared;
+    _Atomic bool gone; /* the directory was removed and could not be made anew: to be tried again */
     _Atomic unsigned fork_generation;
     _Atomic int64_t looked;  /* when somebody last looked whether the database is still there */
     _Atomic uintptr_t owner; /* thread that began the transaction that is open; 0: none */
@@ -38,7 +39,7 @@ struct store {
     struct db *idle;
     int connections; /* idle or lent */
     int waiting;     /* threads, for one to come back */
-    unsigned generation;
+    _Atomic unsigned generation; /* of connections: grows when those that are there must go */
 };
 
 /* Find or make the store of a directory. */

@@ -119,8 +119,10 @@ static void release(struct txn *txn)
 static int begin_once(struct txn *txn)
 {
     struct store *store = txn->cache->store;
-    int rc = shared_lock(&store->shared, txn->deadline);
+    int rc = store->gone ? store_revive(store, store->generation, txn->deadline) : 0;
 
+    if (rc == 0)
+        rc = shared_lock(&store->shared, txn->deadline);
     if (rc < 0)
         return rc;
     rc = store_borrow(store, txn->deadline, &txn->db);
