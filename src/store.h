@@ -37,8 +37,8 @@ struct store {
     pthread_mutex_t mutex; /* of what follows */
     pthread_cond_t returned;
     struct db *idle;
-    int connections; /* idle or lent */
-    int waiting;     /* threads, for one to come back */
+    int connections;             /* idle or lent */
+    int waiting;                 /* threads, for one to come back */
     _Atomic unsigned generation; /* of connections: grows when those that are there must go */
 };
 
