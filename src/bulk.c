@@ -39,13 +39,14 @@ static int read_rows(struct dcache *cache, const struct dcache_value *keys, size
 
 static int fill_entry(struct dcache *cache, const struct dcache_value *key,
                       const struct dcache_get_options *options, struct row *row,
-                      struct dcache_entry *entry)
+                      struct dcache_entry *entry, bool *ret_again)
 {
     int fd, rc = entry_open_file(cache->store, row, options->flags, &fd);
 
+    *ret_again = rc == DCACHE_NOT_FOUND;
     if (rc == 0)
         rc = entry_fill(row, fd, options->flags, entry);
-    else if (rc == DCACHE_NOT_FOUND)
+    else if (*ret_again)
         rc = dcache_get(cache, key, options, entry);
     entry->status = rc;
     return rc == DCACHE_NOT_FOUND ? 0 : rc;
@@ -56,7 +57,7 @@ int dcache_get_many(dcache *cache, const struct dcache_value *keys, size_t count
 {
     ENTRY_OPTIONS(struct dcache_get_options, options, given);
     struct row *rows;
-    uint64_t hits = 0;
+    uint64_t hits = 0, noted = 0;
     int rc = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -68,9 +69,11 @@ int dcache_get_many(dcache *cache, const struct dcache_value *keys, size_t count
     for (size_t i = 0; rc == 0 && i < count; i++)
         if (ret_entries[i].status == 0) {
             int64_t rowid = rows[i].rowid;
+            bool again = false;
 
-            rc = fill_entry(cache, &keys[i], &options, &rows[i], &ret_entries[i]);
-            if (rc == 0 && ret_entries[i].status == 0) {
+            rc = fill_entry(cache, &keys[i], &options, &rows[i], &ret_entries[i], &again);
+            noted += again; /* by dcache_get() */
+            if (rc == 0 && ret_entries[i].status == 0 && !again) {
                 hits++;
                 if (cache->store->settings.policy >= POLICY_USED) /* no room: not noted */
                     (void)shared_note_access(&cache->store->shared, rowid, os_now());
@@ -78,7 +81,7 @@ int dcache_get_many(dcache *cache, const struct dcache_value *keys, size_t count
         }
     if (rc == 0 && cache->store->settings.statistics) {
         atomic_fetch_add(&cache->store->shared.segment->hits, hits);
-        atomic_fetch_add(&cache->store->shared.segment->misses, count - hits);
+        atomic_fetch_add(&cache->store->shared.segment->misses, count - hits - noted);
     }
     for (size_t i = 0; i < count; i++)
         row_clear(&rows[i]);
@@ -87,6 +90,17 @@ int dcache_get_many(dcache *cache, const struct dcache_value *keys, size_t count
 }
 
 /* ---- set_many ---- */
+
+/* The files of stored values that were not reached: they are the cache's to remove, too. */
+static void adopt_files(struct txn *txn, const struct dcache_value *values, size_t from,
+                        size_t count)
+{
+    for (size_t i = from; i < count; i++)
+        if (values[i].type == DCACHE_STORED && values[i].stored && values[i].stored->filename &&
+            file_is_inside(values[i].stored->filename))
+            (void)txn_adopt(txn,
+                            values[i].stored->filename); /* without memory it removes at once */
+}
 
 int dcache_set_many(dcache *cache, const struct dcache_value *keys,
                     const struct dcache_value *values, size_t count,
@@ -97,20 +111,25 @@ int dcache_set_many(dcache *cache, const struct dcache_value *keys,
     struct item *items = os_calloc(count, sizeof *items);
     int64_t *rowids = os_calloc(count, sizeof *rowids), bytes = 0;
     int rc = items && rowids ? 0 : DCACHE_NOMEM;
+    size_t taken = 0;
 
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = item_value(&items[i], &txn, &values[i], &options);
+    for (; rc == 0 && taken < count; taken++) {
+        rc = item_value(&items[taken], &txn, &values[taken], &options);
         if (rc == 0)
-            rc = item_key(&items[i], cache->store, &keys[i]);
+            rc = item_key(&items[taken], cache->store, &keys[taken]);
+    }
+    if (rc < 0)
+        adopt_files(&txn, values, taken, count);
+    else
+        rc = txn_begin(&txn);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = options.flags & DCACHE_KEEP_EXPIRE
+                 ? item_store_after_look(&items[i], &txn, options.flags, false, &rowids[i])
+                 : item_store(&items[i], &txn, &rowids[i]);
+        bytes += item_bytes(&items[i]);
     }
     if (rc == 0)
-        rc = txn_begin(&txn);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        if ((rc = item_store(&items[i], &txn, &rowids[i])) == 0)
-            bytes += item_bytes(&items[i]);
-    if (rc == 0) {
         rc = evict_some(&txn, rowids, count, bytes);
-    }
     if (rc == 0)
         rc = txn_commit(&txn);
     txn_end(&txn);

@@ -6,28 +6,6 @@
 
 /* ---- store ---- */
 
-/* With a look at what is there: add() wants nothing, KEEP_EXPIRE its expiry. */
-static int put_after_look(struct txn *txn, struct item *item, unsigned flags, bool only_if_absent,
-                          int64_t *ret_rowid)
-{
-    struct row old = {0};
-    int rc = row_find(txn->db, &item->row.key, item->row.raw, &old);
-    bool found = rc == 0;
-
-    if (found && row_is_live(&old)) {
-        if (flags & DCACHE_KEEP_EXPIRE)
-            item->row.expire_time = old.expire_time;
-        if (only_if_absent) { /* a file that cannot be looked at is not a missing one */
-            rc = entry_check_file(txn->cache->store, &old);
-            rc = rc == 0 ? DCACHE_EXISTS : rc;
-        }
-    }
-    if (rc == 0 || rc == DCACHE_NOT_FOUND)
-        rc = item_replace(item, txn, found ? &old : NULL, ret_rowid);
-    row_clear(&old);
-    return rc;
-}
-
 static int put(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
                const struct dcache_set_options *given, bool only_if_absent)
 {
@@ -47,7 +25,7 @@ static int put(dcache *cache, const struct dcache_value *key, const struct dcach
     if (rc < 0)
         goto done;
     if (only_if_absent || (options.flags & DCACHE_KEEP_EXPIRE))
-        rc = put_after_look(&txn, &item, options.flags, only_if_absent, &rowid);
+        rc = item_store_after_look(&item, &txn, options.flags, only_if_absent, &rowid);
     else
         rc = item_store(&item, &txn, &rowid);
     if (rc == 0)

@@ -25,16 +25,29 @@ int entry_expiry(double expire, double expire_at, double now, double *ret_time)
     return 0;
 }
 
-static int stored_value(struct item *item, struct txn *txn, const struct dcache_stored *stored)
+static int stored_value(struct item *item, struct txn *txn, const struct dcache_stored *stored,
+                        int64_t limit)
 {
+    const char *filename = stored ? stored->filename : NULL;
+    int rc = 0;
+
+    /* Its file is ours to remove from here on, even if something is wrong. */
+    if (filename && !file_is_inside(filename))
+        rc = os_fail(DCACHE_INVALID, "%s is not a file of the cache", filename);
+    else if (filename)
+        rc = txn_adopt(txn, filename);
+    if (rc < 0)
+        return rc;
     if (!stored || stored->mode < MODE_NONE || stored->mode > MODE_PICKLE || stored->size < 0 ||
         stored->value.type > DCACHE_BYTES)
         return os_fail(DCACHE_INVALID, "not a stored value");
+    if (stored->size > limit || value_bytes(&stored->value) > (size_t)limit)
+        return os_fail(DCACHE_TOO_BIG, "the value has more than %lld bytes", (long long)limit);
     item->row.mode = stored->mode;
     item->row.size = stored->size;
     item->row.value = stored->value;
-    item->row.filename = stored->filename;
-    return stored->filename ? txn_adopt(txn, stored->filename) : 0;
+    item->row.filename = filename;
+    return 0;
 }
 
 int item_value(struct item *item, struct txn *txn, const struct dcache_value *value,
@@ -62,10 +75,9 @@ int item_value(struct item *item, struct txn *txn, const struct dcache_value *va
     if (rc == 0)
         rc = value_tag(options->tag, &row->tag);
     if (value->type == DCACHE_STORED) {
-        /* Adopt its file even if something is wrong: it is ours to remove. */
-        int adopted = stored_value(item, txn, value->stored);
+        int taken = stored_value(item, txn, value->stored, limit);
 
-        return rc < 0 ? rc : adopted;
+        return rc < 0 ? rc : taken;
     }
     if (rc == 0)
         rc = value_inline(value, settings->min_file_size, (int)settings->pickle_protocol,
@@ -139,6 +151,27 @@ int item_store(struct item *item, struct txn *txn, int64_t *ret_rowid)
         *ret_rowid = old.rowid;
         rc = txn_replace(txn, &old, row);
     }
+    row_clear(&old);
+    return rc;
+}
+
+int item_store_after_look(struct item *item, struct txn *txn, unsigned flags, bool only_if_absent,
+                          int64_t *ret_rowid)
+{
+    struct row old = {0};
+    int rc = row_find(txn->db, &item->row.key, item->row.raw, &old);
+    bool found = rc == 0;
+
+    if (found && row_is_live(&old)) {
+        if (flags & DCACHE_KEEP_EXPIRE)
+            item->row.expire_time = old.expire_time;
+        if (only_if_absent) { /* a file that cannot be looked at is not a missing one */
+            rc = entry_check_file(txn->cache->store, &old);
+            rc = rc == 0 ? DCACHE_EXISTS : rc;
+        }
+    }
+    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+        rc = item_replace(item, txn, found ? &old : NULL, ret_rowid);
     row_clear(&old);
     return rc;
 }

@@ -30,6 +30,11 @@ int item_value(struct item *item, struct txn *txn, const struct dcache_value *va
 /* Publish the file and store the row, in place of what is there. After txn_begin(). */
 int item_store(struct item *item, struct txn *txn, int64_t *ret_rowid);
 
+/* The same with a look at what is there: a live item keeps its expiry (KEEP_EXPIRE), or its place
+ * (`only_if_absent`). Fails: EXISTS. */
+int item_store_after_look(struct item *item, struct txn *txn, unsigned flags, bool only_if_absent,
+                          int64_t *ret_rowid);
+
 /* The same where it is known what is there: `old`, or NULL for nothing. */
 int item_replace(struct item *item, struct txn *txn, const struct row *old, int64_t *ret_rowid);
 
