@@ -228,10 +228,12 @@ static int run(struct backup *backup, struct dcache *cache)
 
 int dcache_backup(dcache *cache, const char *directory)
 {
-    struct backup backup = {.store = cache->store, .to = cache->store->files};
+    struct backup backup = {.store = cache->store,
+                            .to = {.file_mode = cache->store->files.file_mode,
+                                   .dir_mode = cache->store->files.dir_mode,
+                                   .dir = -1}};
     int rc = store_enter(cache->store);
 
-    backup.to.dir = -1;
     if (rc == 0 && (cache->scope || !directory || !*directory))
         rc = os_fail(DCACHE_INVALID, cache->scope ? "not in a transaction" : "no directory");
     if (rc < 0)

@@ -52,8 +52,8 @@ int dcache_open(const char *directory, const struct dcache_open_options *given, 
     return rc;
 }
 
-/* What readers have noted goes to the database with the handle; if somebody holds the lock, the
- * segment keeps it for the next. */
+/* What readers have noted goes to the database with the handle. Of those who close at the same
+ * moment each waits for the other, or the segment would go with the notes in it. */
 static void flush_notes(struct dcache *cache)
 {
     struct txn txn = txn_new(cache);
@@ -65,7 +65,7 @@ static void flush_notes(struct dcache *cache)
     if (atomic_load(&segment->accesses) == 0 &&
         atomic_load(&segment->hits) + atomic_load(&segment->misses) == 0)
         return;
-    txn.deadline = 0;
+    txn.deadline = os_deadline(cache->timeout < 1 ? cache->timeout : 1);
     if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_flush_statistics(&txn) == 0)
         (void)txn_commit(&txn); /* statistics: nothing that a caller was promised */
     txn_end(&txn);

@@ -10,7 +10,6 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -115,6 +114,18 @@ int os_fail_errno(const char *format, ...)
     va_end(args);
     append_errno(error);
     return status;
+}
+
+int os_fail_io(const char *format, ...)
+{
+    int error = errno, status = os_status_of_errno(error);
+    va_list args;
+
+    va_start(args, format);
+    note(status == DCACHE_NOT_FOUND ? DCACHE_IO : status, 0, error, format, args);
+    va_end(args);
+    append_errno(error);
+    return last_error.status;
 }
 
 int os_fail_sqlite(int status, int code, int sys_errno, const char *text)
@@ -330,9 +341,9 @@ int os_fsync(int fd)
     return FAULT(EIO) ? -1 : fsync(fd);
 }
 
-int os_flock(int fd, int operation)
+int os_fdatasync(int fd)
 {
-    return FAULT(EIO) ? -1 : flock(fd, operation);
+    return FAULT(EIO) ? -1 : fdatasync(fd);
 }
 
 /* Read all names: first their number and length, in the manner of a growing string. */

@@ -32,6 +32,9 @@ __attribute__((format(printf, 2, 3))) int os_fail(int status, const char *format
 /* The same from errno: the status is NOMEM, FULL, READONLY, NOT_FOUND or IO. */
 __attribute__((format(printf, 1, 2))) int os_fail_errno(const char *format, ...);
 
+/* The same, but IO where errno would say NOT_FOUND of something that is no key. */
+__attribute__((format(printf, 1, 2))) int os_fail_io(const char *format, ...);
+
 /* The same for an SQLite code; `text` is SQLite's message. */
 int os_fail_sqlite(int status, int code, int sys_errno, const char *text);
 
@@ -71,7 +74,7 @@ int os_linkat(int from_dir, const char *from, int to_dir, const char *to);
 int os_ftruncate(int fd, int64_t size);
 int os_fallocate(int fd, int64_t size);
 int os_fsync(int fd);
-int os_flock(int fd, int operation);
+int os_fdatasync(int fd);
 /* Names in a directory but for . and .., in one allocation that the caller frees. */
 int os_list(int dir, const char *name, char ***ret_names, size_t *ret_count);
 ssize_t os_read(int fd, void *buffer, size_t size);      /* restarts after signals */

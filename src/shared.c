@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
-#define VERSION 2
+#define VERSION 3
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
@@ -42,14 +42,15 @@ static bool try_take(struct shared *shared, bool slept, uint32_t *value)
 static int wait_for_lock(struct shared *shared, int64_t deadline)
 {
     struct shared_segment *segment = shared->segment;
-    int64_t now = os_monotonic(), check = now + DEATH_CHECK, until, nobody = 0;
+    int64_t start = os_monotonic(), now = start, check = now + DEATH_CHECK, until, nobody = 0;
     bool slept = false;
 
     for (;;) {
         uint32_t value = atomic_load(&segment->lock);
 
         if (try_take(shared, slept, &value)) {
-            atomic_store(&segment->waiting_since, now);
+            /* Those behind us have come after us: of them it is the best that can be known. */
+            atomic_store(&segment->waiting_since, start);
             return 0;
         }
         if (!(value & WAITERS) &&
@@ -70,8 +71,10 @@ static int wait_for_lock(struct shared *shared, int64_t deadline)
         check = now + DEATH_CHECK;
         value = atomic_load(&segment->lock);
         if (owner_died(shared, value) &&
-            atomic_compare_exchange_strong(&segment->lock, &value, (shared->slot + 1) | WAITERS))
+            atomic_compare_exchange_strong(&segment->lock, &value, (shared->slot + 1) | WAITERS)) {
+            atomic_store(&segment->waiting_since, start);
             return 0;
+        }
     }
 }
 
@@ -97,13 +100,15 @@ void shared_unlock(struct shared *shared)
     now = os_monotonic();
     if (now - atomic_load(&segment->waiting_since) < PATIENCE) {
         atomic_store(&segment->lock, 0); /* who runs may take it: quicker than who must wake up */
-        (void)os_futex_wake(&segment->lock);
+        if (os_futex_wake(&segment->lock) == 0)
+            atomic_store(&segment->waiting_since, 0);
         return;
     }
-    atomic_store(&segment->waiting_since, now);
-    atomic_store(&segment->lock, kept); /* S4 */
-    if (os_futex_wake(&segment->lock) == 0)
-        (void)atomic_compare_exchange_strong(&segment->lock, &kept, 0); /* nobody waits any more */
+    atomic_store(&segment->lock, kept);       /* S4 */
+    if (os_futex_wake(&segment->lock) == 0) { /* nobody waits any more */
+        atomic_store(&segment->waiting_since, 0);
+        (void)atomic_compare_exchange_strong(&segment->lock, &kept, 0);
+    }
 }
 
 /* ---- the file ---- */
@@ -176,6 +181,8 @@ static int arrive(struct shared *shared)
         segment->size = sizeof *segment;
         segment->magic = MAGIC;
     } else if (alone) {
+        atomic_store(&segment->checkpointing, 0);
+        atomic_store(&segment->waiting_since, 0);
         atomic_store(&segment->lock, 0);
     }
     if (os_byte_lock(shared->fd, BYTE_PRESENT, F_RDLCK) < 0)

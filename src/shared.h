@@ -38,6 +38,7 @@ struct shared_segment {
     _Atomic uint32_t settings_epoch; /* grows with each change of a setting */
     _Atomic uint32_t accesses;       /* noted since the last flush */
     _Atomic int64_t waiting_since;   /* monotonic, of who has waited longest, roughly; 0: nobody */
+    _Atomic int64_t checkpointing;   /* monotonic: since when somebody is at it; 0: nobody */
     _Atomic int64_t headroom;        /* bytes that may surely be stored before the size limit */
     _Atomic uint64_t hits;           /* not yet in the database */
     _Atomic uint64_t misses;

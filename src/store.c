@@ -39,6 +39,16 @@ static void after_fork_in_child(void)
     pthread_mutex_unlock(&list_mutex);
 }
 
+/* Before the first connection of a child is opened, on whatever directory. Under list_mutex. */
+static void leave_parents_locks(void)
+{
+    static unsigned left = 1;
+
+    if (left != fork_generation)
+        db_forked();
+    left = fork_generation;
+}
+
 static void install(void)
 {
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
@@ -60,7 +70,7 @@ static int make_path(const char *directory, unsigned mode)
             *slash = 0;
         if (*path && os_mkdirat(AT_FDCWD, path, slash ? 0777 : mode) < 0 && errno != EEXIST &&
             errno != EROFS && errno != EACCES)
-            rc = os_fail_errno("make directory %s", path);
+            rc = os_fail_io("make directory %s", path);
         if (!slash)
             break;
         *slash = '/';
@@ -411,6 +421,7 @@ int store_open(const char *directory, const struct dcache_open_options *o, struc
         return rc;
     }
     pthread_mutex_lock(&list_mutex);
+    leave_parents_locks();
     for (store = list; store; store = store->next)
         if (store->device == st.st_dev && store->inode == st.st_ino &&
             store->flags == (o->flags & (DCACHE_READ_ONLY | DCACHE_NO_SHARED)))
@@ -463,13 +474,9 @@ void store_close(struct store *store)
 static int start_anew_in_child(struct store *store)
 {
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
-    static unsigned shifted; /* under list_mutex */
     int rc;
 
-    if (shifted != fork_generation) {
-        shifted = fork_generation;
-        db_forked();
-    }
+    leave_parents_locks();
     /* What the parent has lent or kept is its own: leaked here, on purpose. */
     store->idle = NULL;
     store->connections = 0;
@@ -735,11 +742,11 @@ int store_refresh_settings(struct store *store, struct db *db)
     return 0;
 }
 
-void store_settings_changed(struct store *store, bool again)
+void store_settings_changed(struct store *store, bool reopen)
 {
     atomic_store(&store->shared.segment->headroom, 0);
     atomic_fetch_add(&store->shared.segment->settings_epoch, 1);
-    if (!again)
+    if (!reopen)
         return;
     pthread_mutex_lock(&store->mutex);
     store->generation++;

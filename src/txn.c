@@ -1,11 +1,13 @@
 /* txn.c - transactions and the files that hang on them. See txn.h for the invariants. */
 #include "txn.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 /* SQLite's default is 1000. Whoever checkpoints makes all others wait for the disk, so not too often;
  * but the log's hash table gets slow when one page is in it thousands of times. */
 #define CHECKPOINT_FRAMES 2000
+#define CHECKPOINT_PATIENCE (100 * OS_MS)
 #define FLUSH_ACCESSES 256 /* notes that a writer takes along */
 #define FLUSH_STATISTICS 1000
 
@@ -203,10 +205,43 @@ int txn_begin(struct txn *txn)
 
 /* ---- commit ---- */
 
+/* Under the lock, T4; but most of the time that it takes goes by in waiting for the disk to have the
+ * log, and for that the others need not wait: it is brought there before, without the lock. Opening
+ * and closing the log is harmless, since SQLite has no locks on that file. */
+static void checkpoint(struct store *store)
+{
+    struct shared_segment *segment = store->shared.segment;
+    int64_t now = os_monotonic(), since = atomic_load(&segment->checkpointing);
+    struct db *db;
+    int log;
+
+    /* One process at a time; one that died at it is forgotten after a while. */
+    if ((since != 0 && now - since < CHECKPOINT_PATIENCE) ||
+        !atomic_compare_exchange_strong(&segment->checkpointing, &since, now))
+        return;
+    if (store->settings.synchronous > 0) {
+        log = os_openat(store->files.dir, DB_NAME "-wal", O_RDWR | O_NOFOLLOW, 0);
+        if (log >= 0)
+            (void)os_fdatasync(log); /* SQLite does it once more, and heeds the answer */
+        os_close(log);
+    }
+    /* Whatever fails here, the next commit tries again. */
+    if (shared_lock(&store->shared, os_monotonic() + CHECKPOINT_PATIENCE) == 0) {
+        if (store_borrow(store, 0, &db) == 0) {
+            db_checkpoint(db);
+            schema_map(db, &store->settings);
+            store_return(store, db);
+        }
+        shared_unlock(&store->shared);
+    }
+    atomic_store(&segment->checkpointing, 0);
+}
+
 static int finish_outer(struct txn *txn)
 {
     struct store *store = txn->cache->store;
     struct shared_segment *segment = store->shared.segment;
+    bool due;
     int rc = settings_count_and_size_add(txn->db, txn->count, txn->size); /* T3 */
 
     if (rc == 0)
@@ -219,14 +254,13 @@ static int finish_outer(struct txn *txn)
         rc = run(txn, COMMIT);
     if (rc < 0)
         return rc;
-    if (txn->db->wal_frames >= CHECKPOINT_FRAMES && store->shared.fd >= 0) {
-        db_checkpoint(txn->db); /* T4 */
-        schema_map(txn->db, &store->settings);
-    }
+    due = txn->db->wal_frames >= CHECKPOINT_FRAMES && store->shared.fd >= 0;
     txn->open = false;
     release(txn);
     remove_dropped(txn); /* T2; nobody need wait for it */
     free_lists(txn);
+    if (due)
+        checkpoint(store);
     return 0;
 }
 
@@ -329,6 +363,8 @@ int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, 
     int rc = store_enter(store); /* a child's file is not in its parent's name (F2) */
     unsigned generation = store->generation;
 
+    if (rc == 0 && store->read_only)
+        rc = os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);
     if (rc == 0)
         rc = reserve_made(txn, 1);
     if (rc < 0)
