@@ -81,7 +81,7 @@ if [ "${1:-}" = part ]; then
         $(($(date +%s) - begin)) "$note"
     if [ "$status" != 0 ]; then
         echo "--- the end of $logs/$part.log ---"
-        tail -n 60 "$logs/$part.log"
+        grep -vE "^\[ RUN  |^\[       OK" "$logs/$part.log" | tail -n 60
         echo '---'
     fi
     exit 0
