@@ -126,5 +126,5 @@ show() {
     "$tool" -d "$cache" "$@"
 }
 show stats
-show ls --sort size --reverse --limit 5
+show ls --long --sort size --reverse --limit 5
 show check || fail 'check has found problems'

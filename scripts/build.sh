@@ -33,8 +33,11 @@ mkdir -p build
 exec 9>"build/$kind.lock"
 flock 9 # one build at a time in a directory
 
-# A directory that was made otherwise, or by another Meson, is made anew.
-wanted="$(command -v meson) ${CC:-cc} $*"
+# A directory that was made otherwise, by another Meson, or when there was nothing to make the tests
+# with, is made anew.
+tests=no
+! pkg-config --exists cmocka || tests=yes
+wanted="$(command -v meson) ${CC:-cc} tests=$tests $*"
 if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     rm -rf "$dir"
     if ! meson setup "$dir" "$@" >"$log" 2>&1; then
