@@ -79,7 +79,14 @@ static int read_row(dcache *cache, const struct item *item, struct row *ret_row)
 
     if (rc < 0)
         return rc;
+    if (!cache->scope && db_unlocked_begin(db)) {
+        rc = row_get(db, &item->row.key, item->row.raw, ret_row);
+        if (db_unlocked_end(db))
+            goto done;
+        row_clear(ret_row); /* somebody has committed meanwhile */
+    }
     rc = row_get(db, &item->row.key, item->row.raw, ret_row);
+done:
     txn_read_end(cache, db);
     return rc;
 }

@@ -103,6 +103,7 @@ static int configure(struct db *db)
         if (rc != SQLITE_OK)
             return db_fail(db, rc);
     }
+    (void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &db->file);
     (void)sqlite3_busy_handler(db->handle, busy, db);      /* cannot fail on an open connection */
     (void)sqlite3_update_hook(db->handle, note_rowid, db); /* cheaper than RETURNING */
     (void)sqlite3_wal_hook(db->handle, note_frames, db);   /* in place of the auto-checkpoint */
@@ -138,11 +139,16 @@ int db_open(struct db *db, const char *path, unsigned flags)
 
     if (!uri)
         return DCACHE_NOMEM;
+    rc = vfs_register();
+    if (rc < 0) {
+        free(uri);
+        return rc;
+    }
     code = os_fault() ? SQLITE_CANTOPEN
                       : sqlite3_open_v2(uri, &db->handle,
                                         mode | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
                                             SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
-                                        NULL);
+                                        VFS_NAME);
     free(uri);
     rc = code == SQLITE_OK ? configure(db) : db_fail(db, code);
     if (rc < 0)
@@ -278,6 +284,16 @@ struct dcache_value db_column(sqlite3_stmt *statement, int column)
 }
 
 /* ---- the file ---- */
+
+bool db_unlocked_begin(struct db *db)
+{
+    return sqlite3_get_autocommit(db->handle) && vfs_unlocked_begin(db->file, &db->header);
+}
+
+bool db_unlocked_end(struct db *db)
+{
+    return vfs_unlocked_end(db->file, &db->header);
+}
 
 bool db_has_moved(struct db *db)
 {

@@ -6,6 +6,7 @@
 #define DB_H
 
 #include "value.h"
+#include "vfs.h"
 
 #include <sqlite3.h>
 
@@ -32,6 +33,8 @@ struct db {
     bool may_map;      /* the database is not mapped, but may be */
     int wal_frames;    /* in the log after our last commit */
     struct db_hint hints[DB_HINTS];
+    sqlite3_file *file; /* of the database, for reading without a lock */
+    struct vfs_header header;
     struct db *next; /* store.c: in the pool */
 };
 
@@ -66,6 +69,12 @@ int db_bind(struct db *db, sqlite3_stmt *statement, int index, const struct dcac
 
 /* What a column holds, borrowed from the statement until its next step. */
 struct dcache_value db_column(sqlite3_stmt *statement, int column);
+
+/* Read without a lock, see vfs.h: between the two one may run statements that read, to their end or
+ * reset. False from the first: it cannot be done. False from the second: what was read, or failed,
+ * means nothing, and has to be read again in the ordinary way. */
+bool db_unlocked_begin(struct db *db);
+bool db_unlocked_end(struct db *db);
 
 /* Note SQLite's last failure and return its status. */
 int db_fail(struct db *db, int code);

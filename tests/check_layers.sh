@@ -15,7 +15,7 @@ schema
 settings
 row
 db
-value
+value vfs
 shared
 file
 os

@@ -1,0 +1,238 @@
+/* vfs.c - a shim over SQLite's default VFS. See vfs.h. Every method but three only passes on. */
+#include "vfs.h"
+
+#include <pthread.h>
+
+#define READ_LOCKS 3   /* first of the locks on read marks among those of the WAL index */
+#define IS_INIT_WORD 3 /* of the header: its first byte tells whether it is filled in */
+
+struct vfs_file {
+    sqlite3_file base;
+    const _Atomic uint32_t *index; /* first region of the WAL index, once it is mapped */
+    bool unlocked;                 /* locks on read marks are left out just now */
+    bool left_out;                 /* one was, and so its release will be */
+};
+
+static sqlite3_vfs *default_vfs;
+static sqlite3_vfs shim;
+static sqlite3_io_methods methods[4]; /* by their version, which SQLite asks for */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int registered;
+
+static sqlite3_file *real(sqlite3_file *file)
+{
+    return (sqlite3_file *)(void *)((struct vfs_file *)(void *)file + 1);
+}
+
+/* ---- the three ---- */
+
+static int shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **ret)
+{
+    struct vfs_file *f = (struct vfs_file *)(void *)file;
+    int code = real(file)->pMethods->xShmMap(real(file), region, size, extend, ret);
+
+    if (region == 0)
+        f->index = code == SQLITE_OK ? (const _Atomic uint32_t *)(uintptr_t)*ret : NULL;
+    return code;
+}
+
+static int shm_unmap(sqlite3_file *file, int remove)
+{
+    ((struct vfs_file *)(void *)file)->index = NULL;
+    return real(file)->pMethods->xShmUnmap(real(file), remove);
+}
+
+static int shm_lock(sqlite3_file *file, int offset, int count, int flags)
+{
+    struct vfs_file *f = (struct vfs_file *)(void *)file;
+
+    if (offset >= READ_LOCKS && (flags & SQLITE_SHM_SHARED)) {
+        if ((flags & SQLITE_SHM_LOCK) && f->unlocked) {
+            f->left_out = true;
+            return SQLITE_OK;
+        }
+        if ((flags & SQLITE_SHM_UNLOCK) && f->left_out) {
+            f->left_out = false;
+            return SQLITE_OK;
+        }
+    }
+    return real(file)->pMethods->xShmLock(real(file), offset, count, flags);
+}
+
+/* ---- the others ---- */
+
+static int close_file(sqlite3_file *file)
+{
+    return real(file)->pMethods->xClose(real(file));
+}
+
+static int read_file(sqlite3_file *file, void *buffer, int size, sqlite3_int64 offset)
+{
+    return real(file)->pMethods->xRead(real(file), buffer, size, offset);
+}
+
+static int write_file(sqlite3_file *file, const void *buffer, int size, sqlite3_int64 offset)
+{
+    return real(file)->pMethods->xWrite(real(file), buffer, size, offset);
+}
+
+static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
+{
+    return real(file)->pMethods->xTruncate(real(file), size);
+}
+
+static int sync_file(sqlite3_file *file, int flags)
+{
+    return real(file)->pMethods->xSync(real(file), flags);
+}
+
+static int file_size(sqlite3_file *file, sqlite3_int64 *ret)
+{
+    return real(file)->pMethods->xFileSize(real(file), ret);
+}
+
+static int lock(sqlite3_file *file, int level)
+{
+    return real(file)->pMethods->xLock(real(file), level);
+}
+
+static int unlock(sqlite3_file *file, int level)
+{
+    return real(file)->pMethods->xUnlock(real(file), level);
+}
+
+static int check_reserved(sqlite3_file *file, int *ret)
+{
+    return real(file)->pMethods->xCheckReservedLock(real(file), ret);
+}
+
+static int control(sqlite3_file *file, int operation, void *arg)
+{
+    return real(file)->pMethods->xFileControl(real(file), operation, arg);
+}
+
+static int sector_size(sqlite3_file *file)
+{
+    return real(file)->pMethods->xSectorSize(real(file));
+}
+
+static int characteristics(sqlite3_file *file)
+{
+    return real(file)->pMethods->xDeviceCharacteristics(real(file));
+}
+
+static void shm_barrier(sqlite3_file *file)
+{
+    real(file)->pMethods->xShmBarrier(real(file));
+}
+
+static int fetch(sqlite3_file *file, sqlite3_int64 offset, int size, void **ret)
+{
+    return real(file)->pMethods->xFetch(real(file), offset, size, ret);
+}
+
+static int unfetch(sqlite3_file *file, sqlite3_int64 offset, void *page)
+{
+    return real(file)->pMethods->xUnfetch(real(file), offset, page);
+}
+
+static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+                     int *ret_flags)
+{
+    struct vfs_file *f = (struct vfs_file *)(void *)file;
+    int code, version;
+
+    (void)vfs;
+    memset(f, 0, sizeof *f);
+    code = default_vfs->xOpen(default_vfs, name, real(file), flags, ret_flags);
+    if (real(file)->pMethods) { /* it may want to be closed even after a failure */
+        version = real(file)->pMethods->iVersion;
+        f->base.pMethods = &methods[version < 3 ? version : 3];
+    }
+    return code;
+}
+
+/* ---- registering ---- */
+
+static void do_register(void)
+{
+    static const sqlite3_io_methods all = {0,
+                                           close_file,
+                                           read_file,
+                                           write_file,
+                                           truncate_file,
+                                           sync_file,
+                                           file_size,
+                                           lock,
+                                           unlock,
+                                           check_reserved,
+                                           control,
+                                           sector_size,
+                                           characteristics,
+                                           shm_map,
+                                           shm_lock,
+                                           shm_barrier,
+                                           shm_unmap,
+                                           fetch,
+                                           unfetch};
+
+    default_vfs = sqlite3_vfs_find(NULL);
+    if (!default_vfs) {
+        registered = SQLITE_ERROR;
+        return;
+    }
+    for (int version = 1; version <= 3; version++) {
+        methods[version] = all;
+        methods[version].iVersion = version;
+    }
+    /* A copy: what has nothing to do with files finds there what it would find in the original. */
+    shim = *default_vfs;
+    shim.pNext = NULL;
+    shim.zName = VFS_NAME;
+    shim.szOsFile = (int)sizeof(struct vfs_file) + default_vfs->szOsFile;
+    shim.xOpen = open_file;
+    registered = sqlite3_vfs_register(&shim, 0);
+}
+
+int vfs_register(void)
+{
+    pthread_once(&once, do_register);
+    return registered == SQLITE_OK ? 0 : os_fail(DCACHE_SQLITE, "SQLite has no VFS");
+}
+
+/* ---- reading without a lock ---- */
+
+static void copy_header(const struct vfs_file *f, struct vfs_header *header)
+{
+    for (int i = 0; i < VFS_HEADER_WORDS; i++)
+        header->words[i] = atomic_load_explicit(&f->index[i], memory_order_relaxed);
+}
+
+bool vfs_unlocked_begin(sqlite3_file *file, struct vfs_header *ret_header)
+{
+    struct vfs_file *f = (struct vfs_file *)(void *)file;
+    size_t half = sizeof ret_header->words / 2;
+
+    if (!f || f->base.pMethods != &methods[3] || !f->index)
+        return false;
+    copy_header(f, ret_header);
+    if (((const unsigned char *)&ret_header->words[IS_INIT_WORD])[0] != 1 ||
+        memcmp(ret_header->words, ret_header->words + VFS_HEADER_WORDS / 2, half) != 0)
+        return false;
+    atomic_thread_fence(memory_order_acquire);
+    f->unlocked = true;
+    return true;
+}
+
+bool vfs_unlocked_end(sqlite3_file *file, const struct vfs_header *header)
+{
+    struct vfs_file *f = (struct vfs_file *)(void *)file;
+    struct vfs_header now;
+
+    f->unlocked = false;
+    if (!f->index || f->left_out)
+        return false;
+    atomic_thread_fence(memory_order_acquire); /* what was read was read before this */
+    copy_header(f, &now);
+    return memcmp(&now, header, sizeof now) == 0;
+}

@@ -1,0 +1,37 @@
+/* vfs.h - SQLite's own file access with one addition: reading without a lock.
+ *
+ * A reader in WAL mode takes a shared lock on a read mark, and lets it go: two system calls, half of
+ * the time of a get. The lock keeps away two things: that the log starts over, and that a checkpoint
+ * copies what was committed later into the database. Before either can happen, the header of the
+ * WAL index, in shared memory, must have changed. So one may read without the lock, as with a
+ * sequence lock, if afterwards the header is the same as before; else the reading is void.
+ * (SQLite drops its page cache when it sees another header, so nothing of a void reading stays.)
+ * The lock on the database itself is always held: nobody removes the log under us.
+ *
+ * https://www.sqlite.org/walformat.html: the header is 48 bytes, twice; a writer stores the second
+ * copy, then the first, and only then goes on. */
+#ifndef VFS_H
+#define VFS_H
+
+#include "os.h"
+
+#include <sqlite3.h>
+
+#define VFS_NAME "diskcache"
+#define VFS_HEADER_WORDS 24 /* both copies */
+
+struct vfs_header {
+    uint32_t words[VFS_HEADER_WORDS];
+};
+
+/* Make the VFS known to SQLite. Any number of times, from any thread. */
+int vfs_register(void);
+
+/* Begin to read through `file` (of a connection opened with VFS_NAME) without a lock. False where
+ * that cannot be: no log, no header yet. */
+bool vfs_unlocked_begin(sqlite3_file *file, struct vfs_header *ret_header);
+
+/* End it; the statements have been reset. True if what was read is valid. */
+bool vfs_unlocked_end(sqlite3_file *file, const struct vfs_header *header);
+
+#endif
