@@ -44,9 +44,25 @@ static int status_of_code(int code, int sys_errno)
     }
 }
 
+/* errno of what failed last: SQLite has often done more calls since then, to clean up; the file it
+ * failed on remembers. */
+static int system_errno(sqlite3 *handle)
+{
+    int error = sqlite3_system_errno(handle);
+    sqlite3_file *log = NULL;
+
+    if (error == 0 &&
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+        log && log->pMethods)
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+    if (error == 0)
+        (void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error;
+}
+
 int db_fail(struct db *db, int code)
 {
-    int sys_errno = db->handle ? sqlite3_system_errno(db->handle) : 0;
+    int sys_errno = db->handle ? system_errno(db->handle) : 0;
     const char *text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
     int primary = code & 0xff;
 
