@@ -163,7 +163,9 @@ static bool is_old(struct check *check, const char *name)
 
 static int check_file(struct check *check, const char *name)
 {
-    if (is_known(check, name))
+    const struct txn *scope = check->txn ? check->txn : check->cache->scope;
+
+    if (is_known(check, name) || txn_will_remove(scope, name)) /* T2: it may be needed again */
         return 0;
     if (!file_is_layout(name))
         return add(check, DCACHE_PROBLEM_UNKNOWN, false, "%s: not of a cache", name);

@@ -235,6 +235,8 @@ static int change_journal(struct dcache *cache, const struct settings *wanted)
 
     if (cache->scope)
         return os_fail(DCACHE_INVALID, "the journal mode cannot change in a transaction");
+    if (store_owned_here(store))
+        return os_fail(DCACHE_TIMEOUT, "this thread has a transaction open");
     rc = shared_lock(&store->shared, os_deadline(cache->timeout));
     if (rc < 0)
         return rc;
@@ -271,11 +273,12 @@ int dcache_setting_set(dcache *cache, const char *name, const struct dcache_valu
         rc = settings_put(txn.db, name, value);
     if (rc == 0 && strcmp(name, "tag_index") == 0)
         rc = schema_tag_index(txn.db, &wanted);
+    txn.settings_changed = true; /* that is announced after COMMIT */
     if (rc == 0)
         rc = txn_commit(&txn);
     txn_end(&txn);
-    if (rc == 0)
-        store_settings_changed(cache->store, strncmp(name, "sqlite_", 7) == 0 && !cache->scope);
+    if (rc == 0 && !cache->scope && strncmp(name, "sqlite_", 7) == 0)
+        store_settings_changed(cache->store, true);
     return rc;
 }
 

@@ -232,6 +232,8 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
         if (store->read_only)
             return complete ? os_fail(DCACHE_READONLY, "the cache is read-only: no settings")
                             : os_fail(DCACHE_CORRUPT, "the cache is not complete");
+        if (store_owned_here(store))
+            return os_fail(DCACHE_TIMEOUT, "this thread has a transaction open");
         rc = shared_lock(&store->shared, deadline);
         locked = rc == 0;
         if (locked) /* another may have done it meanwhile */
@@ -247,7 +249,9 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
     }
     if (rc == 0)
         rc = schema_pragmas(db, &store->settings, store->use_shared);
-    atomic_store(&store->settings_epoch, atomic_load(&store->shared.segment->settings_epoch));
+    /* After a failure the settings are perhaps those that were wanted: to be read again. */
+    atomic_store(&store->settings_epoch,
+                 atomic_load(&store->shared.segment->settings_epoch) - (rc < 0));
     return rc;
 }
 

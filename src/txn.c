@@ -254,6 +254,8 @@ static int finish_outer(struct txn *txn)
         rc = run(txn, COMMIT);
     if (rc < 0)
         return rc;
+    if (txn->settings_changed)
+        store_settings_changed(store, false);
     due = txn->db->wal_frames >= CHECKPOINT_FRAMES && store->shared.fd >= 0;
     txn->open = false;
     release(txn);
@@ -284,6 +286,9 @@ static int finish_inner(struct txn *txn)
     outer->count += txn->count;
     outer->size += txn->size;
     outer->evictions += txn->evictions;
+    outer->settings_changed |= txn->settings_changed;
+    outer->hits += txn->hits;
+    outer->misses += txn->misses;
     txn->open = false;
     free_lists(txn);
     return 0;
@@ -312,6 +317,8 @@ void txn_undo(struct txn *txn)
     if (!txn->open)
         return;
     txn->open = false;
+    atomic_fetch_add(&txn->cache->store->shared.segment->hits, txn->hits);
+    atomic_fetch_add(&txn->cache->store->shared.segment->misses, txn->misses);
     txn->db->policy_index = 0; /* it may have been made in here */
     if (!txn->outer) {
         /* Closing the connection rolls back too, should the statement itself fail. */
@@ -466,6 +473,15 @@ int txn_drop(struct txn *txn, int64_t rowid, int64_t size, const char *filename)
     return rc < 0 ? rc : txn_forget(txn, rowid, size);
 }
 
+bool txn_will_remove(const struct txn *scope, const char *filename)
+{
+    for (; scope; scope = scope->outer)
+        for (size_t i = 0; i < scope->dropped_count; i++)
+            if (strcmp(scope->dropped[i], filename) == 0)
+                return true;
+    return false;
+}
+
 int txn_counters(const struct txn *scope, struct db *db, int64_t *ret_count, int64_t *ret_size)
 {
     int rc = settings_counter(db, "count", ret_count);
@@ -507,10 +523,8 @@ int txn_flush_statistics(struct txn *txn)
 
     if (rc == 0)
         rc = settings_counter_add(txn->db, "misses", (int64_t)misses);
-    if (rc < 0) {
-        atomic_fetch_add(&segment->hits, hits);
-        atomic_fetch_add(&segment->misses, misses);
-    }
+    txn->hits += hits;
+    txn->misses += misses;
     return rc;
 }
 

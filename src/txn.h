@@ -44,6 +44,8 @@ struct txn {
     size_t dropped_count, dropped_room;
     int64_t count, size; /* changes not yet in Settings */
     int64_t evictions;
+    bool settings_changed;
+    uint64_t hits, misses; /* taken from the segment: back they go if this is undone */
 };
 
 /* What a `dcache *` is. */
@@ -95,6 +97,9 @@ int txn_flush_accesses(struct txn *txn);
 
 /* Hits and misses of the segment to the database. */
 int txn_flush_statistics(struct txn *txn);
+
+/* Whether a file goes away with the COMMIT of this scope or one around it, and is no stray. */
+bool txn_will_remove(const struct txn *scope, const char *filename);
 
 /* Counters as this transaction sees them; `scope` NULL: as the database has them. */
 int txn_counters(const struct txn *scope, struct db *db, int64_t *ret_count, int64_t *ret_size);
