@@ -88,6 +88,11 @@ static int list_objects(struct db *db, struct found *found)
     return rc;
 }
 
+static int other_columns(void)
+{
+    return os_fail(DCACHE_CORRUPT, "%s has tables of a cache, but with other columns", DB_NAME);
+}
+
 int schema_look(struct db *db, struct settings *settings, bool *ret_complete)
 {
     struct found found = {0};
@@ -104,13 +109,13 @@ int schema_look(struct db *db, struct settings *settings, bool *ret_complete)
     if (found.settings) {
         rc = settings_load(db, &read, &complete);
         if (rc < 0)
-            return rc == DCACHE_SQLITE ? DCACHE_CORRUPT : rc;
+            return rc == DCACHE_SQLITE ? other_columns() : rc;
     }
     complete = complete && found.needed == OBJECTS && found.tag_index == (read.tag_index != 0);
     if (complete) {
         rc = row_prepare(db);
         if (rc < 0)
-            return rc == DCACHE_SQLITE ? DCACHE_CORRUPT : rc; /* a column is missing */
+            return rc == DCACHE_SQLITE ? other_columns() : rc;
     }
     settings_copy(settings, &read);
     *ret_complete = complete;
