@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 import multiprocessing
 import random
+import sqlite3
 import time
 from collections import Counter
 
@@ -20,8 +21,20 @@ def fill(size):
     return bytes([65 + size % 26]) * size
 
 
+def rebuild(cache, rng):
+    """Move every page, or empty the log, under the feet of readers."""
+    try:
+        cache._sql(rng.choice(['VACUUM', 'PRAGMA wal_checkpoint(TRUNCATE)',
+                               'PRAGMA wal_checkpoint(RESTART)'])).fetchall()  # fmt: skip
+    except sqlite3.OperationalError as error:
+        if 'locked' not in str(error):
+            raise
+
+
 def step(cache, rng, me, done):
     choice, key = rng.randrange(100), 'key-%d' % rng.randrange(60)
+    if rng.randrange(200) == 0:
+        rebuild(cache, rng)
     queue = rng.choice(['q', None])
     if choice < 40:
         value = cache.get(key)
