@@ -91,7 +91,9 @@ static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *l
 {
     struct settings *settings = &txn->cache->store->settings;
     struct row_query query = {.select = ROW_POLICY, .policy = (enum policy)settings->policy};
-    struct victim victims[BATCH];
+    struct victim few[BATCH], *victims = few;
+    /* All newcomers of a set_many may stand before the first that can go. */
+    size_t room = (*left < BATCH - 1 ? (size_t)*left : BATCH - 1) + kept->count;
     int count = 0, rc;
     int64_t used;
 
@@ -104,9 +106,12 @@ static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *l
     rc = txn_flush_accesses(txn); /* the order by use has to be exact now */
     if (rc == 0)
         rc = schema_policy_index(txn->db, query.policy);
+    if (rc == 0 && room > BATCH) {
+        victims = os_malloc(room * sizeof *victims);
+        rc = victims ? 0 : DCACHE_NOMEM;
+    }
     if (rc == 0)
-        rc = row_victims(txn->db, &query, *left < BATCH - 1 ? (int)*left + 1 : BATCH, victims,
-                         &count);
+        rc = row_victims(txn->db, &query, (int)room, victims, &count);
     for (int i = 0; rc == 0 && i<count && * left> 0 && used > settings->size_limit; i++) {
         if (is_kept(kept, victims[i].rowid))
             continue;
@@ -118,6 +123,8 @@ static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *l
         txn->evictions++;
     }
     free_victims(victims, count);
+    if (victims != few)
+        free(victims);
     return rc;
 }
 
@@ -160,7 +167,7 @@ int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes)
         return rc;
     do
         rc = evict_while_over(txn, &kept, &left, &evicted);
-    while (rc == 0 && left > 0 && evicted == BATCH - 1);
+    while (rc == 0 && left > 0 && evicted >= BATCH - 1);
     return rc < 0 ? rc : renew_headroom(txn);
 }
 
