@@ -187,6 +187,22 @@ static void op_incr(struct worker *w)
     }
 }
 
+/* What was acknowledged before a read began, to anybody, the read sees. */
+static void op_fresh(struct worker *w)
+{
+    struct named n;
+    struct dcache_entry e;
+    unsigned counter = rng_below(&w->rng, COUNTERS);
+    int64_t before = w->board->counter[counter];
+    int rc = dcache_get(w->cache, named(&n, "counter", counter), NULL, &e);
+
+    stress_expect_or(w, rc, before == 0 ? DCACHE_NOT_FOUND : 0, "get of a counter");
+    if (rc == 0 && e.value.integer < before)
+        stress_fault(w->board, "worker %u reads %lld when %lld had been acknowledged", w->number,
+                     (long long)e.value.integer, (long long)before);
+    dcache_entry_clear(&e);
+}
+
 enum { MANY = 12 };
 
 static void many_keys(struct worker *w, struct named *names, struct dcache_value *keys)
@@ -390,7 +406,7 @@ static const struct {
     unsigned weight; /* of 10000 */
 } table[] = {
     {"set", op_set, 1500},          {"add", op_add, 500},
-    {"get", op_get, 2500},          {"get_fd", op_get_fd, 300},
+    {"get", op_get, 2000},          {"get_fd", op_get_fd, 300},
     {"pop", op_pop, 300},           {"contains", op_contains, 500},
     {"delete", op_delete, 400},     {"touch", op_touch, 400},
     {"incr", op_incr, 800},         {"get_many", op_get_many, 200},
@@ -401,7 +417,8 @@ static const struct {
     {"expire", stress_expire, 20},  {"evict", stress_evict, 20},
     {"cull", stress_cull, 20},      {"check", stress_check, 6},
     {"stats", stress_stats, 40},    {"settings", stress_settings, 20},
-    {"backup", stress_backup, 3},
+    {"backup", stress_backup, 3},   {"fresh", op_fresh, 500},
+    {"compact", stress_compact, 5},
 };
 enum { TABLE = sizeof table / sizeof *table };
 

@@ -15,7 +15,7 @@ enum {
     KEYS = 200,
     ITEMS = 1 << 18, /* queue items in all */
     MAX_VALUE = 80000,
-    OPERATIONS = 26
+    OPERATIONS = 30
 };
 
 struct board {
@@ -56,6 +56,7 @@ void stress_check(struct worker *w);
 void stress_stats(struct worker *w);
 void stress_settings(struct worker *w);
 void stress_backup(struct worker *w);
+void stress_compact(struct worker *w);
 
 /* Checks for both files. */
 int stress_whole(const struct dcache_value *v); /* contents are as stored */

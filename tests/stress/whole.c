@@ -145,3 +145,8 @@ void stress_backup(struct worker *w)
     remove_tree(copy);
     free(copy);
 }
+
+void stress_compact(struct worker *w)
+{
+    stress_expect(w, dcache_compact(w->cache), "compact");
+}
