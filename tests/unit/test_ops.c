@@ -77,15 +77,16 @@ static void nan_is_no_expiry(void **state)
     dcache *c = cache_of(state);
 
     must_set(c, "k", dcache_int(7));
-    assert_int_equal(dcache_set(c, &key, &one, SET(.expire = NAN)), DCACHE_INVALID);
-    assert_int_equal(dcache_set(c, &key, &one, SET(.expire_at = NAN)), DCACHE_INVALID);
-    assert_int_equal(dcache_add(c, KEY("n"), &one, SET(.expire = NAN)), DCACHE_INVALID);
-    assert_int_equal(dcache_touch(c, &key, SET(.expire = NAN)), DCACHE_INVALID);
-    assert_int_equal(dcache_incr(c, KEY("n"), &one, INCR(.expire = NAN), NULL), DCACHE_INVALID);
-    assert_int_equal(dcache_push(c, NULL, DCACHE_BACK, &one, SET(.expire = NAN), NULL),
+    assert_int_equal(dcache_set(c, &key, &one, SET(.expire = (double)NAN)), DCACHE_INVALID);
+    assert_int_equal(dcache_set(c, &key, &one, SET(.expire_at = (double)NAN)), DCACHE_INVALID);
+    assert_int_equal(dcache_add(c, KEY("n"), &one, SET(.expire = (double)NAN)), DCACHE_INVALID);
+    assert_int_equal(dcache_touch(c, &key, SET(.expire = (double)NAN)), DCACHE_INVALID);
+    assert_int_equal(dcache_incr(c, KEY("n"), &one, INCR(.expire = (double)NAN), NULL),
                      DCACHE_INVALID);
-    assert_int_equal(dcache_set_many(c, &key, &one, 1, SET(.expire = NAN)), DCACHE_INVALID);
-    assert_int_equal(dcache_expire(c, NAN, NULL), DCACHE_INVALID);
+    assert_int_equal(dcache_push(c, NULL, DCACHE_BACK, &one, SET(.expire = (double)NAN), NULL),
+                     DCACHE_INVALID);
+    assert_int_equal(dcache_set_many(c, &key, &one, 1, SET(.expire = (double)NAN)), DCACHE_INVALID);
+    assert_int_equal(dcache_expire(c, (double)NAN, NULL), DCACHE_INVALID);
     assert_true(get_is(c, &key, INT(7)));
     assert_int_equal(count_of(c), 1);
 }

@@ -42,7 +42,7 @@ static void nan_survives_and_is_a_double(void **state)
 {
     struct dcache_entry entry;
 
-    assert_int_equal(dcache_set(cache_of(state), KEY("k"), DOUBLE(NAN), NULL), 0);
+    assert_int_equal(dcache_set(cache_of(state), KEY("k"), DOUBLE((double)NAN), NULL), 0);
     entry = got(cache_of(state), KEY("k"));
     assert_int_equal(entry.kind, DCACHE_DOUBLE);
     assert_int_equal(entry.value.type, DCACHE_DOUBLE);
@@ -133,7 +133,7 @@ static void what_is_no_value_is_refused(void **state)
                      DCACHE_INVALID);
     assert_int_equal(dcache_set(cache_of(state), KEY("k"), INT(1), SET(.tag = VALUE(dcache_fd(0)))),
                      DCACHE_INVALID);
-    assert_int_equal(dcache_set(cache_of(state), KEY("k"), INT(1), SET(.tag = DOUBLE(NAN))),
+    assert_int_equal(dcache_set(cache_of(state), KEY("k"), INT(1), SET(.tag = DOUBLE((double)NAN))),
                      DCACHE_INVALID);
 }
 
@@ -146,7 +146,7 @@ static void keys_of_each_type_are_their_own(void **state)
         dcache_text("1"),
         dcache_bytes("1", 1),
         dcache_none(),
-        dcache_double(NAN),
+        dcache_double((double)NAN),
         dcache_double(1.5),
         dcache_double(-HUGE_VAL),
         dcache_int(INT64_MIN),
