@@ -162,12 +162,6 @@ static int open_connection(struct store *store, struct db **ret_db)
     return rc;
 }
 
-static void free_connection(struct db *db)
-{
-    db_close(db);
-    free(db);
-}
-
 /* ---- schema ---- */
 
 static bool differs(struct db *db, const struct dcache_setting *setting)
@@ -275,27 +269,70 @@ static int match_journal(struct store *store, struct db *db)
     if (rc == 1)
         same = strcmp((const char *)sqlite3_column_text(s, 0), wanted) == 0;
     (void)sqlite3_finalize(s);
-    if (rc < 0 || same)
-        return rc < 0 ? rc : 0;
-    (void)snprintf(text, sizeof text, "PRAGMA journal_mode = %s", wanted);
-    return db_exec(db, text);
+    if (rc >= 0 && !same) {
+        (void)snprintf(text, sizeof text, "PRAGMA journal_mode = %s", wanted);
+        rc = db_exec(db, text);
+    }
+    store->journal_matched = rc >= 0;
+    return rc < 0 ? rc : 0;
 }
 
-static void close_idle(struct store *store)
-{
-    while (store->idle) {
-        struct db *db = store->idle;
+/* ---- a look that leaves no trace ---- */
 
-        store->idle = db->next;
-        store->connections--;
-        free_connection(db);
-    }
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Nobody has the database open and nobody crashed with it: then it is all in one file. */
+static bool is_at_rest(struct store *store, struct stat *ret_stat)
+{
+    struct stat log;
+    int dir = store->files.dir;
+
+    return os_fstatat(dir, DB_NAME "-wal", &log) < 0 && errno == ENOENT &&
+           os_fstatat(dir, DB_NAME "-journal", &log) < 0 && errno == ENOENT &&
+           os_fstatat(dir, DB_NAME, ret_stat) == 0 && ret_stat->st_size > 0;
+}
+
+static bool changes_nothing(struct db *db, const struct dcache_open_options *o)
+{
+    for (size_t i = 0; i < o->settings_count; i++)
+        if (differs(db, &o->settings[i]))
+            return false;
+    return true;
+}
+
+/* Of a database at rest, settings and tables can be looked at without making a log and its index,
+ * which take most of the time of an open. If somebody comes meanwhile, the look counts for nothing,
+ * and is repeated in the ordinary way. The first operation opens the first connection. */
+static bool look_at_rest(struct store *store, const struct dcache_open_options *o)
+{
+    struct settings settings;
+    struct stat before, after;
+    struct db db = {0};
+    bool complete = false;
+
+    if (store->read_only || !is_at_rest(store, &before) ||
+        db_open(&db, store->db_path, DB_IMMUTABLE) < 0)
+        return false;
+    if (schema_look(&db, &settings, &complete) < 0)
+        complete = false;
+    complete = complete && changes_nothing(&db, o);
+    db_close(&db);
+    if (!complete || !is_at_rest(store, &after) || !same_file(&before, &after))
+        return false;
+    settings_copy(&store->settings, &settings);
+    atomic_store(&store->settings_epoch, atomic_load(&store->shared.segment->settings_epoch));
+    return true;
 }
 
 /* Everything that hangs on the directory's descriptor. */
 static int open_parts(struct store *store, const struct dcache_open_options *o, int64_t deadline)
 {
-    struct db *db = NULL;
+    unsigned generation;
+    struct db *db;
     int rc;
 
     choose_immutable(store);
@@ -307,44 +344,40 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
     store->files.slot = store->shared.slot;
     if (os_random(&store->files.life, sizeof store->files.life) < 0)
         return os_fail_errno("random bytes for file names");
-    rc = open_connection(store, &db);
-    if (rc == 0)
-        rc = prepare_schema(store, db, o, deadline);
+    store->journal_matched = false;
+    if (look_at_rest(store, o)) {
+        store->files.sync = store->settings.synchronous >= 2;
+        return 0;
+    }
+    rc = pool_take(&store->pool, deadline, &db, &generation);
+    if (rc < 0)
+        return rc;
+    if (!db) {
+        rc = open_connection(store, &db);
+        if (rc < 0) {
+            pool_forget(&store->pool);
+            return rc;
+        }
+        db->generation = generation;
+    }
+    rc = prepare_schema(store, db, o, deadline);
     if (rc == 0)
         rc = match_journal(store, db);
-    if (rc < 0) {
-        if (db)
-            free_connection(db);
-        return rc;
-    }
-    store->files.sync = store->settings.synchronous >= 2;
-    db->generation = store->generation;
-    db->next = store->idle;
-    store->idle = db;
-    store->connections++;
-    return 0;
+    if (rc < 0)
+        db->generation = generation - 1; /* closed, when put back */
+    else
+        store->files.sync = store->settings.synchronous >= 2;
+    pool_put(&store->pool, db);
+    return rc;
 }
 
 /* ---- the list ---- */
 
-static void init_waiting(struct store *store)
-{
-    pthread_condattr_t attributes;
-
-    pthread_mutex_init(&store->mutex, NULL); /* these cannot fail with glibc */
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->returned, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 static void free_store(struct store *store)
 {
-    close_idle(store);
+    pool_destroy(&store->pool);
     shared_close(&store->shared, store->files.dir);
     os_close(store->files.dir);
-    pthread_cond_destroy(&store->returned);
-    pthread_mutex_destroy(&store->mutex);
     free(store->path);
     free(store->db_path);
     free(store);
@@ -377,7 +410,7 @@ static int new_store(const char *directory, int dir, const struct stat *st,
     store->fork_generation = fork_generation;
     store->read_only = (o->flags & DCACHE_READ_ONLY) || !os_can_write(dir);
     store->use_shared = !store->read_only && !(o->flags & DCACHE_NO_SHARED) && !os_is_network(dir);
-    init_waiting(store);
+    pool_init(&store->pool);
     store->path = os_realpath(directory);
     store->db_path = store->path ? os_format("%s/" DB_NAME, store->path) : NULL;
     if (!store->path)
@@ -467,7 +500,7 @@ void store_close(struct store *store)
         *at = store->next;
         /* In a child that never used it, the connections are the parent's: leave them alone. */
         if (store->fork_generation != fork_generation)
-            store->idle = NULL;
+            pool_init(&store->pool);
         free_store(store);
     }
     pthread_mutex_unlock(&list_mutex);
@@ -481,12 +514,8 @@ static int start_anew_in_child(struct store *store)
     int rc;
 
     leave_parents_locks();
-    /* What the parent has lent or kept is its own: leaked here, on purpose. */
-    store->idle = NULL;
-    store->connections = 0;
-    store->generation++;
+    pool_init(&store->pool);
     store->owner = 0;
-    init_waiting(store);
     shared_close(&store->shared, -1); /* its descriptor is closed: this only unmaps */
     rc = open_parts(store, &options, os_deadline(60));
     if (rc == 0)
@@ -531,10 +560,7 @@ static int revive_parts(struct store *store, int64_t deadline)
     if (rc < 0)
         return rc;
     note_identity(store, &st);
-    pthread_mutex_lock(&store->mutex);
-    store->generation++;
-    close_idle(store);
-    pthread_mutex_unlock(&store->mutex);
+    pool_renew(&store->pool, NULL);
     rc = open_parts(store, &options, deadline);
     if (store->shared.fd != old_fd) /* it is the same if this failed before the segment's turn */
         os_close(old_fd);
@@ -546,7 +572,7 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline)
     int rc = 0;
 
     pthread_mutex_lock(&list_mutex);
-    if (store->generation == generation || store->gone) {
+    if (store->pool.generation == generation || store->gone) {
         store->gone = true;
         rc = revive_parts(store, deadline);
         store->gone = rc < 0;
@@ -557,90 +583,49 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline)
 
 /* ---- connections ---- */
 
-/* Wait for one to come back; false at the deadline. Called with the mutex held. */
-static bool wait_returned(struct store *store, int64_t deadline)
-{
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-
-    if (os_monotonic() >= deadline)
-        return false;
-    store->waiting++;
-    (void)pthread_cond_timedwait(&store->returned, &store->mutex, &until);
-    store->waiting--;
-    return true;
-}
-
 static int open_another(struct store *store, int64_t deadline, struct db **ret_db)
 {
     struct db *db;
     int rc = open_connection(store, &db);
 
-    if (rc == 0) {
-        db->deadline = deadline; /* without a log, pragmas wait for who is just committing */
-        rc = schema_pragmas(db, &store->settings, store->use_shared);
-        if (rc < 0)
-            free_connection(db);
-    }
-    if (rc < 0) {
-        pthread_mutex_lock(&store->mutex);
-        store->connections--;
-        pthread_cond_signal(&store->returned);
-        pthread_mutex_unlock(&store->mutex);
+    if (rc < 0)
         return rc;
-    }
-    *ret_db = db;
-    return 0;
+    db->deadline = deadline; /* without a log, pragmas wait for who is just committing */
+    if (!store->journal_matched)
+        rc = match_journal(store, db);
+    if (rc == 0)
+        rc = schema_pragmas(db, &store->settings, store->use_shared);
+    if (rc < 0)
+        pool_close(db);
+    else
+        *ret_db = db;
+    return rc;
 }
 
 int store_borrow(struct store *store, int64_t deadline, struct db **ret_db)
 {
     unsigned generation;
     struct db *db;
-    int rc = 0;
+    int rc = pool_take(&store->pool, deadline, &db, &generation);
 
-    pthread_mutex_lock(&store->mutex);
-    while (!store->idle && store->connections >= STORE_CONNECTIONS)
-        if (!wait_returned(store, deadline)) {
-            pthread_mutex_unlock(&store->mutex);
-            return os_fail(DCACHE_TIMEOUT, "waiting for a connection");
-        }
-    generation = store->generation;
-    db = store->idle;
-    if (db)
-        store->idle = db->next;
-    else
-        store->connections++;
-    pthread_mutex_unlock(&store->mutex);
+    if (rc < 0)
+        return rc;
     if (!db) {
         rc = open_another(store, deadline, &db);
-        if (rc == 0)
-            db->generation = generation;
+        if (rc < 0) {
+            pool_forget(&store->pool);
+            return rc;
+        }
+        db->generation = generation;
     }
-    if (rc == 0) {
-        db->deadline = deadline;
-        *ret_db = db;
-    }
-    return rc;
+    db->deadline = deadline;
+    *ret_db = db;
+    return 0;
 }
 
 void store_return(struct store *store, struct db *db)
 {
-    /* One that could not even end its transaction must not be lent again; closing ends it. */
-    bool idle = sqlite3_get_autocommit(db->handle) != 0;
-
-    pthread_mutex_lock(&store->mutex);
-    if (idle && db->generation == store->generation) {
-        db->next = store->idle;
-        store->idle = db;
-        db = NULL;
-    } else {
-        store->connections--;
-    }
-    if (store->waiting > 0)
-        pthread_cond_signal(&store->returned);
-    pthread_mutex_unlock(&store->mutex);
-    if (db)
-        free_connection(db);
+    pool_put(&store->pool, db);
 }
 
 /* An immutable connection must go when a writer has come, or has come and gone. */
@@ -649,16 +634,10 @@ static void renew_snapshot(struct store *store)
     struct stat log, now;
 
     if (os_fstatat(store->files.dir, DB_NAME "-wal", &log) < 0 &&
-        os_fstatat(store->files.dir, DB_NAME, &now) == 0 && now.st_ino == store->snapshot.st_ino &&
-        now.st_size == store->snapshot.st_size &&
-        now.st_mtim.tv_sec == store->snapshot.st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == store->snapshot.st_mtim.tv_nsec)
+        os_fstatat(store->files.dir, DB_NAME, &now) == 0 && same_file(&now, &store->snapshot))
         return;
-    pthread_mutex_lock(&store->mutex);
     choose_immutable(store);
-    store->generation++;
-    close_idle(store);
-    pthread_mutex_unlock(&store->mutex);
+    pool_renew(&store->pool, NULL);
 }
 
 /* By name only now and then, since that walks the path. */
@@ -689,7 +668,7 @@ int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_d
     if (store->immutable)
         renew_snapshot(store);
     if (store->gone) {
-        rc = store_revive(store, store->generation, deadline);
+        rc = store_revive(store, store->pool.generation, deadline);
         if (rc < 0)
             return rc;
     }
@@ -735,13 +714,8 @@ int store_refresh_settings(struct store *store, struct db *db)
     if (rc < 0)
         return rc;
     store->files.sync = store->settings.synchronous >= 2;
-    if (!same_pragmas(&before, &store->settings)) { /* the other connections have the old ones */
-        pthread_mutex_lock(&store->mutex);
-        if (db->generation == store->generation++)
-            db->generation = store->generation;
-        close_idle(store);
-        pthread_mutex_unlock(&store->mutex);
-    }
+    if (!same_pragmas(&before, &store->settings)) /* the other connections have the old ones */
+        pool_renew(&store->pool, db);
     atomic_store(&store->settings_epoch, epoch);
     return 0;
 }
@@ -752,10 +726,7 @@ void store_settings_changed(struct store *store, bool reopen)
     atomic_fetch_add(&store->shared.segment->settings_epoch, 1);
     if (!reopen)
         return;
-    pthread_mutex_lock(&store->mutex);
-    store->generation++;
-    close_idle(store);
-    pthread_mutex_unlock(&store->mutex);
+    pool_renew(&store->pool, NULL);
 }
 
 /* ---- threads ---- */

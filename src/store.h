@@ -6,12 +6,9 @@
 #define STORE_H
 
 #include "file.h"
+#include "pool.h"
 #include "schema.h"
 #include "shared.h"
-
-#include <pthread.h>
-
-#define STORE_CONNECTIONS 8
 
 struct store {
     struct store *next;
@@ -29,17 +26,13 @@ struct store {
     _Atomic bool immutable; /* no log is beside the database and we may not make one: a snapshot */
     struct stat snapshot;   /* of the database then */
     bool use_shared;
+    _Atomic bool journal_matched; /* the database is in the journal mode that the settings name */
     _Atomic bool gone; /* the directory was removed and could not be made anew: to be tried again */
     _Atomic unsigned fork_generation;
     _Atomic int64_t looked;  /* when somebody last looked whether the database is still there */
     _Atomic uintptr_t owner; /* thread that began the transaction that is open; 0: none */
 
-    pthread_mutex_t mutex; /* of what follows */
-    pthread_cond_t returned;
-    struct db *idle;
-    int connections;             /* idle or lent */
-    int waiting;                 /* threads, for one to come back */
-    _Atomic unsigned generation; /* of connections: grows when those that are there must go */
+    struct pool pool;
 };
 
 /* Find or make the store of a directory. */

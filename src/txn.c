@@ -121,7 +121,7 @@ static void release(struct txn *txn)
 static int begin_once(struct txn *txn)
 {
     struct store *store = txn->cache->store;
-    int rc = store->gone ? store_revive(store, store->generation, txn->deadline) : 0;
+    int rc = store->gone ? store_revive(store, store->pool.generation, txn->deadline) : 0;
 
     if (rc == 0)
         rc = shared_lock(&store->shared, txn->deadline);
@@ -368,7 +368,7 @@ int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, 
 {
     struct store *store = txn->cache->store;
     int rc = store_enter(store); /* a child's file is not in its parent's name (F2) */
-    unsigned generation = store->generation;
+    unsigned generation = store->pool.generation;
 
     if (rc == 0 && store->read_only)
         rc = os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);

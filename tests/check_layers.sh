@@ -14,6 +14,7 @@ store
 schema
 settings
 row
+pool
 db
 value vfs
 shared

@@ -247,9 +247,9 @@ static void assert_usable(struct place *place)
     struct store *store = place->cache->store;
     int idle = 0;
 
-    for (struct db *db = store->idle; db; db = db->next)
+    for (struct db *db = store->pool.idle; db; db = db->next)
         idle++;
-    assert_int_equal(idle, store->connections);
+    assert_int_equal(idle, store->pool.connections);
     assert_int_equal(store->shared.segment->lock, 0);
     assert_int_equal(store->owner, 0);
     if (dcache_is_read_only(place->cache))
