@@ -299,7 +299,7 @@ struct dcache_open_options {
  * settings do not change writes nothing. The same directory opened twice shares connections.
  * A read-only directory opens as with DCACHE_READ_ONLY. Fails: NOT_FOUND, TIMEOUT, CORRUPT (what is
  * there is no cache), INVALID (a setting has no meaning). Nothing is left behind by a failure,
- * except that a new directory may be there. */
+ * except that a new directory may be there, with a database in it that has no tables yet. */
 DCACHE_API int dcache_open(const char *directory, const struct dcache_open_options *options,
                            dcache **ret_cache);
 
@@ -341,10 +341,12 @@ DCACHE_API int dcache_setting_known(const char *name);
 DCACHE_API int dcache_begin(dcache *cache, double timeout, dcache **ret_txn);
 
 /* Make the transaction durable and visible (a nested one: part of the outer). The handle is
- * released in any case. If it fails, everything in the transaction is undone. Fails: ABORTED. */
+ * released in any case but one: while an inner transaction is open, nothing happens (INVALID).
+ * If it fails otherwise, everything in the transaction is undone. Fails: ABORTED, GONE. */
 DCACHE_API int dcache_commit(dcache *txn);
 
-/* Undo everything in the transaction and release the handle. */
+/* Undo everything in the transaction and release the handle. (While an inner one is open, nothing
+ * happens: end that first.) */
 DCACHE_API void dcache_rollback(dcache *txn);
 
 /* ---- single keys --------------------------------------------------------------------------- */

@@ -132,10 +132,12 @@ static bool parse(const struct known *k, const struct dcache_value *value, int64
 
 int settings_check(const char *name, const struct dcache_value *value)
 {
-    const struct known *k = find(name);
+    const struct known *k = name ? find(name) : NULL;
     int64_t unused;
 
-    if (!*name || is_counter(name))
+    if (!name || !*name)
+        return os_fail(DCACHE_INVALID, "the setting has no name");
+    if (is_counter(name))
         return os_fail(DCACHE_INVALID, "'%s' cannot be set", name);
     if (k && !parse(k, value, &unused))
         return os_fail(DCACHE_INVALID, "that is no value for the setting '%s'", name);
