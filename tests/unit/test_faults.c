@@ -348,7 +348,7 @@ static void old_or_new_and_nothing_left_over(void **state)
     after = state_of(&place);
     end(&place);
     while (attempt(s, task->kind, n, before, after)) {
-        n += task->kind == SQLITE_MEMORY && !every ? 1 + n / 30 : 1;
+        n += task->kind == SQLITE_MEMORY && !every ? 1 + n / 12 : 1;
         assert_true(n < most_attempts); /* it would never end */
     }
     free(before);

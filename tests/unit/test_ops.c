@@ -427,6 +427,23 @@ static void peekitem_is_the_first_or_last_inserted(void **state)
     assert_counters_right(dir_of(state));
 }
 
+static void a_setting_needs_a_name_that_can_be_set(void **state)
+{
+    static const char *const names[] = {NULL, "", "count", "size", "hits", "evictions"};
+    struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
+    dcache *c = cache_of(state), *other;
+    struct dcache_setting setting = {NULL, dcache_int(1)};
+
+    options.settings = &setting;
+    options.settings_count = 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        setting.name = names[i];
+        assert_int_equal(dcache_open(dir_of(state), &options, &other), DCACHE_INVALID);
+        assert_int_equal(dcache_setting_set(c, names[i], INT(1)), DCACHE_INVALID);
+    }
+    assert_int_equal(dcache_setting_set(c, "mine", NULL), DCACHE_INVALID);
+}
+
 static void options_of_an_older_caller_end_earlier(void **state)
 {
     struct dcache_set_options options = DCACHE_OPTIONS(struct dcache_set_options);
@@ -461,6 +478,7 @@ int main(void)
         TEST(delete_many_counts_what_was_there),
         TEST(an_entry_tells_all_about_its_item),
         TEST(peekitem_is_the_first_or_last_inserted),
+        TEST(a_setting_needs_a_name_that_can_be_set),
         TEST(options_of_an_older_caller_end_earlier),
     };
 
