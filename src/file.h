@@ -23,9 +23,9 @@
 struct files {
     int dir;
     unsigned file_mode, dir_mode;
-    uint32_t slot;     /* F2 */
-    uint32_t life;     /* F2 */
-    _Atomic bool sync; /* bring each file to the disk before its row is committed */
+    _Atomic uint32_t slot; /* F2 */
+    uint32_t life;         /* F2 */
+    _Atomic bool sync;     /* bring each file to the disk before its row is committed */
 };
 
 /* Write a value's bytes (TEXT, BYTES, PICKLE, FD, READER) to a new temporary file; `limit` is the

@@ -12,7 +12,7 @@
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
-#define PATIENCE OS_MS                /* before a waiter gets precedence, S4 */
+#define PATIENCE (4 * OS_MS)          /* before a waiter gets precedence, S4 */
 #define DEATH_CHECK (10 * OS_MS)      /* how often a waiter asks whether the owner lives, S1 */
 
 enum { BYTE_INIT = 0, BYTE_PRESENT = 1, BYTE_SLOTS = 16 };
@@ -170,7 +170,8 @@ static int arrive(struct shared *shared)
     segment = os_map(shared->fd, sizeof *segment, shared->mapped ? shared->segment : NULL);
     if (!segment)
         return os_fail_errno("map %s", SHARED_NAME);
-    shared->segment = segment;
+    if (!shared->mapped) /* else it is the same, and other threads look at it */
+        shared->segment = segment;
     shared->mapped = true;
     if (segment->magic != MAGIC || segment->version != VERSION ||
         segment->size != sizeof *segment) {

@@ -10,9 +10,9 @@
  *      a slot first frees the locks that a dead process with the same slot has left.
  *  S3  The lock belongs to the process, not to a thread: whichever thread holds the transaction
  *      may release it.
- *  S4  Whoever has waited for more than a millisecond comes before those who ask anew: the lock is
+ *  S4  Whoever has waited for some milliseconds comes before those who ask anew: the lock is
  *      handed over, not freed (SHARED_RESERVED), and only who has slept may take it. If nobody of
- *      them lives to take it, anybody may after a millisecond. */
+ *      them lives to take it, anybody may after as long. */
 #ifndef SHARED_H
 #define SHARED_H
 
@@ -47,9 +47,9 @@ struct shared_segment {
 
 struct shared {
     struct shared_segment *segment;
-    int fd;      /* -1: nobody shares the segment, see shared_private() */
-    bool mapped; /* the segment is a mapping, else from the heap */
-    uint32_t slot;
+    _Atomic int fd;        /* -1: nobody shares the segment, see shared_private() */
+    bool mapped;           /* the segment is a mapping, else from the heap */
+    _Atomic uint32_t slot; /* it and `fd` change when the directory was made anew */
 };
 
 /* Map the segment of the directory, making it if need be. A segment is never needed for

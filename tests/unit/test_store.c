@@ -570,51 +570,6 @@ static void directory_that_cannot_be_made_anew_is_an_error_until_it_can(void **s
     dcache_close(c);
 }
 
-static _Atomic bool removing;
-
-/* A value may vanish at any moment; what must not happen is anything but "gone" and "there". */
-static void *write_while_removed(void *arg)
-{
-    dcache *c = arg;
-    long odd = 0;
-
-    for (int i = 0; removing || i < 50; i++) {
-        int rc = i % 4 ? put(c, "k", "v") : put_bytes(c, "l", 'l', 40000);
-
-        odd += rc < 0 && rc != DCACHE_GONE && rc != DCACHE_IO && rc != DCACHE_NOT_FOUND &&
-               rc != DCACHE_CORRUPT;
-        odd += has(c, "k", "w") == 1;
-        odd += has_bytes(c, "l", 'm', 40000) == 1;
-    }
-    return (void *)odd;
-}
-
-static void directory_removed_again_and_again_under_threads(void **state)
-{
-    pthread_t threads[4];
-    struct child child;
-    dcache *c = opened();
-
-    (void)state;
-    removing = true;
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, write_while_removed, c), 0);
-    for (int i = 0; i < 30; i++)
-        remove_tree(cache());
-    removing = false;
-    for (int i = 0; i < 4; i++) {
-        void *odd;
-
-        assert_int_equal(pthread_join(threads[i], &odd), 0);
-        assert_null(odd);
-    }
-    remove_tree(cache());
-    assert_int_equal(put(c, "k", "v"), 0);
-    child = child_start(has_key_k);
-    assert_int_equal(child_end(&child), 0);
-    dcache_close(c);
-}
-
 static void transaction_in_a_removed_directory_is_no_success(void **state)
 {
     dcache *c, *txn;
@@ -702,7 +657,6 @@ int main(void)
         TEST(removed_directory_is_made_anew_by_a_write),
         TEST(removed_directory_is_empty_to_a_reader),
         TEST(directory_that_cannot_be_made_anew_is_an_error_until_it_can),
-        TEST(directory_removed_again_and_again_under_threads),
         TEST(transaction_in_a_removed_directory_is_no_success),
         TEST(replaced_database_is_noticed_within_a_moment),
         TEST(log_of_a_large_transaction_is_bounded_and_counted),
