@@ -153,7 +153,7 @@ static void free_inherited(struct shared *shared)
 static int arrive(struct shared *shared)
 {
     struct shared_segment *segment;
-    bool alone = os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0;
+    bool alone = os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0, empty = false;
     struct stat st;
 
     if (os_fstat(shared->fd, &st) < 0)
@@ -163,6 +163,7 @@ static int arrive(struct shared *shared)
             return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
         if (os_ftruncate(shared->fd, 0) < 0)
             return os_fail_errno("truncate %s", SHARED_NAME);
+        empty = true;
     }
     /* Allocated up front: a full disk must show here, not as SIGBUS later. */
     if ((alone || st.st_blocks == 0) && os_fallocate(shared->fd, sizeof *segment) < 0)
@@ -177,7 +178,8 @@ static int arrive(struct shared *shared)
         segment->size != sizeof *segment) {
         if (!alone)
             return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
-        memset(segment, 0, sizeof *segment);
+        if (!empty) /* else it is zero, and threads of ours may have locked in it already */
+            memset(segment, 0, sizeof *segment);
         segment->version = VERSION;
         segment->size = sizeof *segment;
         segment->magic = MAGIC;
