@@ -129,30 +129,42 @@ int item_replace(struct item *item, struct txn *txn, const struct row *old, int6
     return txn_replace(txn, old, &item->row);
 }
 
-/* One small value over another takes one statement, a new one two. Only where a file is concerned,
- * the old row has to be read first: its file must not be forgotten. */
-int item_store(struct item *item, struct txn *txn, int64_t *ret_rowid)
+/* Only where a file is concerned, the old row has to be read first: its file must not be forgotten. */
+static int replace_after_look(struct item *item, struct txn *txn, int64_t *ret_rowid)
 {
     struct row *row = &item->row, old = {0};
-    int rc = finish_row(item, txn);
+    int rc = row_find(txn->db, &row->key, row->raw, &old);
 
-    if (rc == 0 && !row->filename && row->size == 0) {
-        rc = row_overwrite(txn->db, row, ret_rowid);
-        if (rc != DCACHE_NOT_FOUND)
-            return rc;
-        rc = 0;
-    }
-    if (rc == 0)
-        rc = txn_insert(txn, row, ret_rowid);
-    if (rc != DCACHE_EXISTS)
-        return rc;
-    rc = row_find(txn->db, &row->key, row->raw, &old);
     if (rc == 0) {
         *ret_rowid = old.rowid;
         rc = txn_replace(txn, &old, row);
     }
     row_clear(&old);
     return rc;
+}
+
+/* A small value over another, and a new one: one statement each, if it is the right one that is tried
+ * first. What the last item of a transaction was, the next will be. */
+int item_store(struct item *item, struct txn *txn, int64_t *ret_rowid)
+{
+    struct row *row = &item->row;
+    int rc = finish_row(item, txn);
+    bool small = !row->filename && row->size == 0;
+
+    if (rc < 0)
+        return rc;
+    if (small && !txn->new_keys) {
+        rc = row_overwrite(txn->db, row, ret_rowid);
+        if (rc != DCACHE_NOT_FOUND)
+            return rc;
+    }
+    txn->new_keys = true;
+    rc = txn_insert(txn, row, ret_rowid);
+    if (rc != DCACHE_EXISTS)
+        return rc;
+    txn->new_keys = false;
+    rc = small ? row_overwrite(txn->db, row, ret_rowid) : DCACHE_NOT_FOUND;
+    return rc == DCACHE_NOT_FOUND ? replace_after_look(item, txn, ret_rowid) : rc;
 }
 
 int item_store_after_look(struct item *item, struct txn *txn, unsigned flags, bool only_if_absent,

@@ -37,7 +37,8 @@ struct txn {
     struct db *db;     /* NULL before begin */
     int64_t deadline;
     bool open;
-    bool aborted; /* T5; of the outermost */
+    bool aborted;  /* T5; of the outermost */
+    bool new_keys; /* entry.c: the item stored last had a key that was not there */
     struct made_file *made;
     size_t made_count, made_room;
     char **dropped;
