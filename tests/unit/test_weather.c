@@ -126,6 +126,7 @@ static void full_disk_refuses_writes_and_keeps_what_is_there(void **state)
 static void cache_on_a_full_disk_is_readable_and_says_why_no_more(void **state)
 {
     dcache *c;
+    int rc;
 
     (void)state;
     if (!mounted)
@@ -137,9 +138,13 @@ static void cache_on_a_full_disk_is_readable_and_says_why_no_more(void **state)
     fill_disk();
     for (int i = 0; i < 2; i++) {
         c = NULL;
-        /* SQLite needs a file for the index of its log, even to read. */
-        assert_int_equal(open_with(cache(), 0, 1, &c), DCACHE_FULL);
-        assert_null(c);
+        rc = open_with(cache(), 0, 1, &c);
+        if (rc == 0) { /* a directory at rest: then the first use needs it */
+            rc = has(c, "old", "value");
+            assert_int_equal(put(c, "old", "new"), DCACHE_FULL);
+            dcache_close(c);
+        }
+        assert_int_equal(rc, DCACHE_FULL); /* SQLite keeps the index of its log in a file */
         assert_false(exists(in("c/cache.db-shared")));
         assert_int_equal(open_with(cache(), DCACHE_READ_ONLY, 1, &c), 0);
         assert_int_equal(has(c, "old", "value"), 1);
