@@ -97,14 +97,18 @@ void shared_unlock(struct shared *shared)
 
     if (atomic_compare_exchange_strong(&segment->lock, &mine, 0))
         return;
+    mine = (shared->slot + 1) | WAITERS;
     now = os_monotonic();
     if (now - atomic_load(&segment->waiting_since) < PATIENCE) {
-        atomic_store(&segment->lock, 0); /* who runs may take it: quicker than who must wake up */
+        /* Who runs may take it: that is quicker than who has to wake up. */
+        if (!atomic_compare_exchange_strong(&segment->lock, &mine, 0))
+            return; /* not ours: the segment is another one than we have locked */
         if (os_futex_wake(&segment->lock) == 0)
             atomic_store(&segment->waiting_since, 0);
         return;
     }
-    atomic_store(&segment->lock, kept);       /* S4 */
+    if (!atomic_compare_exchange_strong(&segment->lock, &mine, kept)) /* S4 */
+        return;
     if (os_futex_wake(&segment->lock) == 0) { /* nobody waits any more */
         atomic_store(&segment->waiting_since, 0);
         (void)atomic_compare_exchange_strong(&segment->lock, &kept, 0);

@@ -583,21 +583,32 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline)
 
 /* ---- connections ---- */
 
+static bool is_removed(struct store *store)
+{
+    struct stat st;
+
+    return os_fstat(store->files.dir, &st) == 0 && st.st_nlink == 0;
+}
+
+/* While the directory is being made anew, its database may have no tables yet: what is opened then, or
+ * cannot be opened, is GONE, and the caller waits in store_revive(). */
 static int open_another(struct store *store, int64_t deadline, struct db **ret_db)
 {
-    struct db *db;
+    struct db *db = NULL;
     int rc = open_connection(store, &db);
 
-    if (rc < 0)
-        return rc;
-    db->deadline = deadline; /* without a log, pragmas wait for who is just committing */
-    if (!store->journal_matched)
-        rc = match_journal(store, db);
-    if (rc == 0)
-        rc = schema_pragmas(db, &store->settings, store->use_shared);
-    if (rc < 0)
+    if (rc == 0) {
+        db->deadline = deadline; /* without a log, pragmas wait for who is just committing */
+        if (!store->journal_matched)
+            rc = match_journal(store, db);
+        if (rc == 0)
+            rc = schema_pragmas(db, &store->settings, store->use_shared);
+    }
+    if (!store->read_only && (store->gone || (rc < 0 && is_removed(store))))
+        rc = DCACHE_GONE;
+    if (rc < 0 && db)
         pool_close(db);
-    else
+    else if (rc == 0)
         *ret_db = db;
     return rc;
 }
@@ -655,29 +666,24 @@ static bool has_moved(struct store *store, struct db *db)
 
 bool store_is_gone(struct store *store, struct db *db)
 {
-    struct stat st;
-
-    return (os_fstat(store->files.dir, &st) == 0 && st.st_nlink == 0) || has_moved(store, db);
+    return is_removed(store) || has_moved(store, db);
 }
 
 int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db)
 {
-    unsigned generation;
-    int rc;
-
     if (store->immutable)
         renew_snapshot(store);
-    if (store->gone) {
-        rc = store_revive(store, store->pool.generation, deadline);
-        if (rc < 0)
-            return rc;
-    }
     for (;;) {
-        rc = store_borrow(store, deadline, ret_db);
-        if (rc < 0 || store->read_only || !has_moved(store, *ret_db))
+        unsigned generation = store->pool.generation;
+        int rc = store->gone ? DCACHE_GONE : store_borrow(store, deadline, ret_db);
+
+        if (rc == 0 && !store->read_only && has_moved(store, *ret_db)) {
+            generation = (*ret_db)->generation;
+            store_return(store, *ret_db);
+            rc = DCACHE_GONE;
+        }
+        if (rc != DCACHE_GONE)
             return rc;
-        generation = (*ret_db)->generation;
-        store_return(store, *ret_db);
         rc = store_revive(store, generation, deadline);
         if (rc < 0)
             return rc;

@@ -113,6 +113,7 @@ static void release(struct txn *txn)
 {
     struct store *store = txn->cache->store;
 
+    vfs_leave_out(txn->db->file, false);
     store_return(store, txn->db);
     txn->db = NULL;
     shared_unlock(&store->shared);
@@ -121,10 +122,12 @@ static void release(struct txn *txn)
 static int begin_once(struct txn *txn)
 {
     struct store *store = txn->cache->store;
-    int rc = store->gone ? store_revive(store, store->pool.generation, txn->deadline) : 0;
+    unsigned generation = store->pool.generation;
+    int rc;
 
-    if (rc == 0)
-        rc = shared_lock(&store->shared, txn->deadline);
+    if (store->gone)
+        return DCACHE_GONE;
+    rc = shared_lock(&store->shared, txn->deadline);
     if (rc < 0)
         return rc;
     rc = store_borrow(store, txn->deadline, &txn->db);
@@ -132,18 +135,14 @@ static int begin_once(struct txn *txn)
         shared_unlock(&store->shared);
         return rc;
     }
-    if (store_is_gone(store, txn->db))
+    /* A connection of before a revival that has happened meanwhile is as gone as its directory. */
+    if (txn->db->generation != generation || store_is_gone(store, txn->db))
         rc = DCACHE_GONE;
     if (rc == 0)
         rc = store_refresh_settings(store, txn->db);
-    if (rc == 0)
+    if (rc == 0) {
+        vfs_leave_out(txn->db->file, true);
         rc = run(txn, BEGIN);
-    if (rc == DCACHE_GONE) {
-        unsigned generation = txn->db->generation;
-
-        release(txn);
-        rc = store_revive(store, generation, txn->deadline);
-        return rc < 0 ? rc : DCACHE_GONE;
     }
     if (rc < 0)
         release(txn);
@@ -159,9 +158,14 @@ static int begin_outer(struct txn *txn)
         return os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);
     if (store_owned_here(store))
         return os_fail(DCACHE_TIMEOUT, "this thread has another transaction open");
-    do
+    do {
+        unsigned generation = store->pool.generation;
+
         rc = begin_once(txn);
-    while (rc == DCACHE_GONE);
+        if (rc != DCACHE_GONE)
+            break;
+        rc = store_revive(store, generation, txn->deadline);
+    } while (rc == 0);
     txn->open = rc == 0;
     return rc;
 }

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#define READ_MARKS 5
 #define READ_LOCKS 3   /* first of the locks on read marks among those of the WAL index */
 #define IS_INIT_WORD 3 /* of the header: its first byte tells whether it is filled in */
 
@@ -11,6 +12,7 @@ struct vfs_file {
     const _Atomic uint32_t *index; /* first region of the WAL index, once it is mapped */
     bool unlocked;                 /* locks on read marks are left out just now */
     bool left_out;                 /* one was, and so its release will be */
+    int refused;                   /* attempts to move a mark, in a row */
 };
 
 static sqlite3_vfs *default_vfs;
@@ -42,20 +44,33 @@ static int shm_unmap(sqlite3_file *file, int remove)
     return real(file)->pMethods->xShmUnmap(real(file), remove);
 }
 
+/* To move a read mark SQLite locks it exclusively, alone; it need not move if we hold none. If it has
+ * no mark at all that would do, it asks and asks: then let it. More marks at once are locked to start
+ * the log over, and that is in earnest. */
+static bool may_move_mark(struct vfs_file *f, int count)
+{
+    if (!f->unlocked || count > 1 || f->refused >= 2 * READ_MARKS)
+        return true;
+    f->refused++;
+    return false;
+}
+
 static int shm_lock(sqlite3_file *file, int offset, int count, int flags)
 {
     struct vfs_file *f = (struct vfs_file *)(void *)file;
 
-    if (offset >= READ_LOCKS && (flags & SQLITE_SHM_SHARED)) {
-        if ((flags & SQLITE_SHM_LOCK) && f->unlocked) {
-            f->left_out = true;
-            return SQLITE_OK;
-        }
-        if ((flags & SQLITE_SHM_UNLOCK) && f->left_out) {
-            f->left_out = false;
-            return SQLITE_OK;
-        }
+    if (offset >= READ_LOCKS && flags == (SQLITE_SHM_SHARED | SQLITE_SHM_LOCK) && f->unlocked) {
+        f->left_out = true;
+        f->refused = 0;
+        return SQLITE_OK;
     }
+    if (offset >= READ_LOCKS && flags == (SQLITE_SHM_SHARED | SQLITE_SHM_UNLOCK) && f->left_out) {
+        f->left_out = false;
+        return SQLITE_OK;
+    }
+    if (offset > READ_LOCKS && flags == (SQLITE_SHM_EXCLUSIVE | SQLITE_SHM_LOCK) &&
+        !may_move_mark(f, count))
+        return SQLITE_BUSY;
     return real(file)->pMethods->xShmLock(real(file), offset, count, flags);
 }
 
@@ -220,8 +235,17 @@ bool vfs_unlocked_begin(sqlite3_file *file, struct vfs_header *ret_header)
         memcmp(ret_header->words, ret_header->words + VFS_HEADER_WORDS / 2, half) != 0)
         return false;
     atomic_thread_fence(memory_order_acquire);
+    f->refused = 0;
     f->unlocked = true;
     return true;
+}
+
+void vfs_leave_out(sqlite3_file *file, bool leave_out)
+{
+    struct vfs_file *f = (struct vfs_file *)(void *)file;
+
+    if (f && f->base.pMethods == &methods[3])
+        f->unlocked = leave_out;
 }
 
 bool vfs_unlocked_end(sqlite3_file *file, const struct vfs_header *header)

@@ -8,6 +8,10 @@
  * (SQLite drops its page cache when it sees another header, so nothing of a void reading stays.)
  * The lock on the database itself is always held: nobody removes the log under us.
  *
+ * A writer needs no read mark either: everything that it keeps away needs the write lock as well,
+ * which the writer has. (Between beginning to read and having that lock SQLite itself compares the
+ * header.)
+ *
  * https://www.sqlite.org/walformat.html: the header is 48 bytes, twice; a writer stores the second
  * copy, then the first, and only then goes on. */
 #ifndef VFS_H
@@ -30,6 +34,10 @@ int vfs_register(void);
 /* Begin to read through `file` (of a connection opened with VFS_NAME) without a lock. False where
  * that cannot be: no log, no header yet. */
 bool vfs_unlocked_begin(sqlite3_file *file, struct vfs_header *ret_header);
+
+/* Leave out the locks on read marks, or no longer: for a write transaction, from before it begins
+ * until it has ended. */
+void vfs_leave_out(sqlite3_file *file, bool leave_out);
 
 /* End it; the statements have been reset. True if what was read is valid. */
 bool vfs_unlocked_end(sqlite3_file *file, const struct vfs_header *header);
