@@ -519,6 +519,24 @@ void os_unmap(void *memory, size_t size)
         (void)munmap(memory, size); /* fails only on arguments that are not a mapping */
 }
 
+void os_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
+bool os_is_multiprocessor(void)
+{
+    static _Atomic long processors; /* a constant of the machine, asked for once */
+
+    if (atomic_load_explicit(&processors, memory_order_relaxed) == 0)
+        atomic_store_explicit(&processors, sysconf(_SC_NPROCESSORS_ONLN), memory_order_relaxed);
+    return atomic_load_explicit(&processors, memory_order_relaxed) > 1;
+}
+
 void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t nanoseconds)
 {
     struct timespec time = {.tv_sec = nanoseconds / 1000000000,

@@ -94,6 +94,8 @@ int os_byte_lock(int fd, int64_t offset, short type);
 bool os_byte_locked(int fd, int64_t offset);
 void *os_map(int fd, size_t size, void *at); /* shared; `at` NULL or to be replaced; NULL: failed */
 void os_unmap(void *memory, size_t size);
+void os_relax(void); /* a moment of waiting without giving the processor away */
+bool os_is_multiprocessor(void);
 void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t nanoseconds);
 long os_futex_wake(_Atomic uint32_t *word); /* how many were woken: 0 or 1 */
 

@@ -12,8 +12,10 @@
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
-#define PATIENCE (4 * OS_MS)          /* before a waiter gets precedence, S4 */
-#define DEATH_CHECK (10 * OS_MS)      /* how often a waiter asks whether the owner lives, S1 */
+#define SPIN (OS_MS / 50)
+#define PATIENCE OS_MS           /* before a waiter gets precedence, S4 */
+#define FORGET (1000 * OS_MS)    /* a waiter that does not get it with precedence is dead */
+#define DEATH_CHECK (10 * OS_MS) /* how often a waiter asks whether the owner lives, S1 */
 
 enum { BYTE_INIT = 0, BYTE_PRESENT = 1, BYTE_SLOTS = 16 };
 
@@ -39,29 +41,62 @@ static bool try_take(struct shared *shared, bool slept, uint32_t *value)
     return atomic_compare_exchange_strong(word, value, (shared->slot + 1) | WAITERS);
 }
 
+/* A small set holds the lock for some 10 microseconds; to sleep and be woken takes longer, and on a
+ * busy machine the woken one gets no processor for milliseconds. So first look whether the holder is
+ * about to let go; if it does not, it sleeps itself, or does something larger. */
+static bool spin(struct shared *shared)
+{
+    _Atomic uint32_t *word = &shared->segment->lock;
+    int64_t end = os_is_multiprocessor() ? os_monotonic() + SPIN : 0;
+
+    while (os_monotonic() < end) {
+        for (int i = 0; i < 16; i++) {
+            uint32_t value = atomic_load_explicit(word, memory_order_relaxed);
+
+            if ((value & ~WAITERS) == RESERVED)
+                return false;
+            if ((value & ~WAITERS) == 0 && try_take(shared, false, &value))
+                return true;
+            os_relax();
+        }
+    }
+    return false;
+}
+
+/* Who waits says since when, if nobody is known who has waited longer: S4. */
+static void announce(struct shared_segment *segment, int64_t start)
+{
+    int64_t since = atomic_load(&segment->waiting_since);
+
+    if (since == 0 || start < since)
+        (void)atomic_compare_exchange_strong(&segment->waiting_since, &since, start);
+}
+
+static void withdraw(struct shared_segment *segment, int64_t start)
+{
+    (void)atomic_compare_exchange_strong(&segment->waiting_since, &start, 0);
+}
+
 static int wait_for_lock(struct shared *shared, int64_t deadline)
 {
     struct shared_segment *segment = shared->segment;
-    int64_t start = os_monotonic(), now = start, check = now + DEATH_CHECK, until, nobody = 0;
+    int64_t start = os_monotonic(), now = start, check = now + DEATH_CHECK, until;
     bool slept = false;
 
     for (;;) {
         uint32_t value = atomic_load(&segment->lock);
 
-        if (try_take(shared, slept, &value)) {
-            /* Those behind us have come after us: of them it is the best that can be known. */
-            atomic_store(&segment->waiting_since, start);
-            return 0;
-        }
+        if (try_take(shared, slept, &value))
+            break;
         if (!(value & WAITERS) &&
             !atomic_compare_exchange_strong(&segment->lock, &value, value | WAITERS))
             continue;
-        (void)atomic_compare_exchange_strong(&segment->waiting_since, &nobody, now);
-        nobody = 0;
         if (now >= deadline) {
+            withdraw(segment, start);
             os_futex_wake(&segment->lock); /* in case that we were the one to be woken */
             return DCACHE_TIMEOUT;
         }
+        announce(segment, start);
         until = (value & ~WAITERS) == RESERVED ? now + PATIENCE : check;
         os_futex_wait(&segment->lock, value | WAITERS, (until < deadline ? until : deadline) - now);
         slept = true;
@@ -71,11 +106,11 @@ static int wait_for_lock(struct shared *shared, int64_t deadline)
         check = now + DEATH_CHECK;
         value = atomic_load(&segment->lock);
         if (owner_died(shared, value) &&
-            atomic_compare_exchange_strong(&segment->lock, &value, (shared->slot + 1) | WAITERS)) {
-            atomic_store(&segment->waiting_since, start);
-            return 0;
-        }
+            atomic_compare_exchange_strong(&segment->lock, &value, (shared->slot + 1) | WAITERS))
+            break;
     }
+    withdraw(segment, start);
+    return 0;
 }
 
 int shared_lock(struct shared *shared, int64_t deadline)
@@ -84,34 +119,39 @@ int shared_lock(struct shared *shared, int64_t deadline)
 
     if (atomic_compare_exchange_strong(&shared->segment->lock, &nobody, shared->slot + 1))
         return 0;
+    if (deadline > 0 && spin(shared))
+        return 0;
     if (wait_for_lock(shared, deadline) < 0)
         return os_fail(DCACHE_TIMEOUT, "waiting for the write lock of the cache");
     return 0;
 }
 
+/* Whether somebody is known to have waited for too long. Who was, and has died, is forgotten. */
+static bool somebody_starves(struct shared_segment *segment)
+{
+    int64_t since = atomic_load(&segment->waiting_since), waited = os_monotonic() - since;
+
+    if (since != 0 && waited > FORGET)
+        withdraw(segment, since);
+    return since != 0 && waited >= PATIENCE;
+}
+
 void shared_unlock(struct shared *shared)
 {
     struct shared_segment *segment = shared->segment;
-    uint32_t mine = shared->slot + 1, kept = RESERVED | WAITERS;
-    int64_t now;
+    uint32_t mine = shared->slot + 1, next;
 
     if (atomic_compare_exchange_strong(&segment->lock, &mine, 0))
         return;
+    /* S4; else who runs may take it, which is quicker than who has to wake up. */
+    next = somebody_starves(segment) ? RESERVED | WAITERS : 0;
     mine = (shared->slot + 1) | WAITERS;
-    now = os_monotonic();
-    if (now - atomic_load(&segment->waiting_since) < PATIENCE) {
-        /* Who runs may take it: that is quicker than who has to wake up. */
-        if (!atomic_compare_exchange_strong(&segment->lock, &mine, 0))
-            return; /* not ours: the segment is another one than we have locked */
-        if (os_futex_wake(&segment->lock) == 0)
-            atomic_store(&segment->waiting_since, 0);
-        return;
-    }
-    if (!atomic_compare_exchange_strong(&segment->lock, &mine, kept)) /* S4 */
-        return;
+    if (!atomic_compare_exchange_strong(&segment->lock, &mine, next))
+        return; /* not ours: the segment is another one than we have locked */
     if (os_futex_wake(&segment->lock) == 0) { /* nobody waits any more */
         atomic_store(&segment->waiting_since, 0);
-        (void)atomic_compare_exchange_strong(&segment->lock, &kept, 0);
+        if (next != 0)
+            (void)atomic_compare_exchange_strong(&segment->lock, &next, 0);
     }
 }
 

@@ -10,7 +10,7 @@
  *      a slot first frees the locks that a dead process with the same slot has left.
  *  S3  The lock belongs to the process, not to a thread: whichever thread holds the transaction
  *      may release it.
- *  S4  Whoever has waited for some milliseconds comes before those who ask anew: the lock is
+ *  S4  Whoever has waited for a millisecond comes before those who ask anew: the lock is
  *      handed over, not freed (SHARED_RESERVED), and only who has slept may take it. If nobody of
  *      them lives to take it, anybody may after as long. */
 #ifndef SHARED_H
