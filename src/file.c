@@ -216,7 +216,7 @@ static int open_parent(const struct files *files, const char *name, const char *
 
     *ret_last = slash ? slash + 1 : name;
     if (!slash)
-        return os_open_beneath(files->dir, ".", O_RDONLY | O_DIRECTORY);
+        return os_openat(files->dir, ".", O_RDONLY | O_DIRECTORY, 0);
     if (slash - name >= PATH_MAX) {
         errno = ENAMETOOLONG;
         return -1;

@@ -129,7 +129,7 @@ static int open_shared(struct store *store, int64_t deadline)
 
     if (store->use_shared) {
         rc = shared_open(&store->shared, store->files.dir, store->files.file_mode, deadline);
-        /* A full disk has no room for it, and must still be readable. */
+        /* A full disk has no room for it; what can be done without it goes on. */
         if (rc != DCACHE_FULL)
             return rc;
     }
