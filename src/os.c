@@ -19,6 +19,7 @@
 
 #ifdef DCACHE_FAULTS
 _Thread_local long os_fault_at;
+bool os_without_openat2;
 double os_clock_offset;
 
 bool os_fault(void)
@@ -274,6 +275,13 @@ int os_open_beneath(int dir, const char *name, int flags)
     if (FAULT(EIO))
         return -1;
     fd = syscall(SYS_openat2, dir, name, &how, sizeof how);
+#ifdef DCACHE_FAULTS
+    if (os_without_openat2) {
+        os_close((int)fd);
+        fd = -1;
+        errno = ENOSYS;
+    }
+#endif
     if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN)) /* EPERM: seccomp */
         return walk_beneath(dir, name, flags | O_NONBLOCK);
     return (int)fd;

@@ -16,6 +16,7 @@
 /* ---- faults: with n > 0 in it, the n-th call from now of this thread fails ---- */
 #ifdef DCACHE_FAULTS
 extern _Thread_local long os_fault_at;
+extern bool os_without_openat2; /* as on a kernel before 5.6 */
 bool os_fault(void);
 #else
 static inline bool os_fault(void)
