@@ -81,7 +81,7 @@ static int wait_for_lock(struct shared *shared, int64_t deadline)
 {
     struct shared_segment *segment = shared->segment;
     int64_t start = os_monotonic(), now = start, check = now + DEATH_CHECK, until;
-    bool slept = false;
+    bool slept = false, kept;
 
     for (;;) {
         uint32_t value = atomic_load(&segment->lock);
@@ -91,14 +91,16 @@ static int wait_for_lock(struct shared *shared, int64_t deadline)
         if (!(value & WAITERS) &&
             !atomic_compare_exchange_strong(&segment->lock, &value, value | WAITERS))
             continue;
-        if (now >= deadline) {
+        /* What is kept for a sleeper, who may be dead, even who cannot wait sleeps for once: S4. */
+        kept = (value & ~WAITERS) == RESERVED;
+        if (now >= deadline && (slept || !kept)) {
             withdraw(segment, start);
             os_futex_wake(&segment->lock); /* in case that we were the one to be woken */
             return DCACHE_TIMEOUT;
         }
         announce(segment, start);
-        until = (value & ~WAITERS) == RESERVED ? now + PATIENCE : check;
-        os_futex_wait(&segment->lock, value | WAITERS, (until < deadline ? until : deadline) - now);
+        until = kept ? now + PATIENCE : check < deadline ? check : deadline;
+        os_futex_wait(&segment->lock, value | WAITERS, until - now);
         slept = true;
         now = os_monotonic();
         if (now < check)
