@@ -240,7 +240,7 @@ static void directory_on_a_read_only_file_system_opens_for_reading(void **state)
     assert_int_equal(mkdir(cache(), 0700), 0);
     assert_int_equal(mount("none", cache(), "tmpfs", 0, "size=1m"), 0);
     make_cache();
-    assert_int_equal(mount(NULL, cache(), NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    assert_int_equal(mount(NULL, cache(), "", MS_REMOUNT | MS_RDONLY, NULL), 0);
     if (open_with(cache(), 0, 20, &c) == 0) {
         int read_only = dcache_is_read_only(c), found = has(c, "small", "value");
         int refused = put(c, "k", "v");

@@ -49,7 +49,7 @@ static void opening_beneath_does_not_leave_the_directory(void **state)
         fd = os_open_beneath(dir, names[i], O_RDONLY);
         if (fd >= 0)
             fail_msg("%s was opened", names[i]);
-        assert_true(errno == EXDEV || errno == ELOOP);
+        assert_true(errno == EXDEV || errno == ELOOP || errno == ENOTDIR);
     }
     os_close(dir);
 }
