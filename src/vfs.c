@@ -12,6 +12,7 @@ struct vfs_file {
     const _Atomic uint32_t *index; /* first region of the WAL index, once it is mapped */
     bool unlocked;                 /* locks on read marks are left out just now */
     bool left_out;                 /* one was, and so its release will be */
+    bool may_be_mapped;            /* the database, by PRAGMA mmap_size */
     int refused;                   /* attempts to move a mark, in a row */
 };
 
@@ -123,6 +124,8 @@ static int check_reserved(sqlite3_file *file, int *ret)
 
 static int control(sqlite3_file *file, int operation, void *arg)
 {
+    if (operation == SQLITE_FCNTL_MMAP_SIZE && *(sqlite3_int64 *)arg >= 0) /* negative: asks only */
+        ((struct vfs_file *)(void *)file)->may_be_mapped = *(sqlite3_int64 *)arg > 0;
     return real(file)->pMethods->xFileControl(real(file), operation, arg);
 }
 
@@ -228,7 +231,8 @@ bool vfs_unlocked_begin(sqlite3_file *file, struct vfs_header *ret_header)
     struct vfs_file *f = (struct vfs_file *)(void *)file;
     size_t half = sizeof ret_header->words / 2;
 
-    if (!f || f->base.pMethods != &methods[3] || !f->index)
+    /* A checkpoint may cut the file under us: behind the end of a mapped one is SIGBUS. */
+    if (!f || f->base.pMethods != &methods[3] || !f->index || f->may_be_mapped)
         return false;
     copy_header(f, ret_header);
     if (((const unsigned char *)&ret_header->words[IS_INIT_WORD])[0] != 1 ||

@@ -32,7 +32,7 @@ struct vfs_header {
 int vfs_register(void);
 
 /* Begin to read through `file` (of a connection opened with VFS_NAME) without a lock. False where
- * that cannot be: no log, no header yet. */
+ * that cannot be: no log, no header yet, or the database is mapped. */
 bool vfs_unlocked_begin(sqlite3_file *file, struct vfs_header *ret_header);
 
 /* Leave out the locks on read marks, or no longer: for a write transaction, from before it begins

@@ -48,6 +48,44 @@ static void reading_that_nobody_disturbed_is_valid(void **state)
     db_close(&b);
 }
 
+/* A mapped page behind the new end of the file would be SIGBUS. */
+static void database_that_is_cut_while_it_is_read_does_no_harm(void **state)
+{
+    struct db a, b;
+    sqlite3_stmt *s;
+    int rc;
+
+    (void)state;
+    open_pair(&a, &b);
+    db_close(&b);
+    assert_int_equal(db_exec(&a, "PRAGMA journal_mode = delete; PRAGMA auto_vacuum = 1; VACUUM;"
+                                 "PRAGMA journal_mode = wal"),
+                     0);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(db_exec(&a, "INSERT INTO t VALUES (zeroblob(3000))"), 0);
+    db_checkpoint(&a);
+    assert_int_equal(db_open(&b, in("cache.db"), 0), 0);
+    assert_int_equal(db_exec(&b, "PRAGMA mmap_size = 67108864"), 0);
+    (void)sum(&b); /* maps index and database */
+    assert_false(db_unlocked_begin(&b));
+    assert_int_equal(db_exec(&b, "PRAGMA mmap_size = 0"), 0);
+    assert_true(db_unlocked_begin(&b));
+    assert_int_equal(db_prepare(&b, "SELECT x FROM t", &s), 0);
+    assert_int_equal(db_step(&b, s), 1);
+    assert_int_equal(db_exec(&a, "DELETE FROM t"), 0);
+    db_checkpoint(&a);
+    do {
+        rc = db_step(&b, s);
+        if (rc == 1)
+            (void)sqlite3_column_blob(s, 0);
+    } while (rc == 1);
+    assert_int_equal(sqlite3_finalize(s), SQLITE_OK);
+    assert_false(db_unlocked_end(&b));
+    assert_int_equal(sum(&b), 0);
+    db_close(&a);
+    db_close(&b);
+}
+
 static void commit_in_between_makes_it_void(void **state)
 {
     struct db a, b;
@@ -194,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(reading_that_nobody_disturbed_is_valid),
+        TEST(database_that_is_cut_while_it_is_read_does_no_harm),
         TEST(commit_in_between_makes_it_void),
         TEST(log_that_starts_over_makes_it_void),
         TEST(locks_are_taken_again_afterwards),
