@@ -345,8 +345,8 @@ DCACHE_API int dcache_begin(dcache *cache, double timeout, dcache **ret_txn);
  * If it fails otherwise, everything in the transaction is undone. Fails: ABORTED, GONE. */
 DCACHE_API int dcache_commit(dcache *txn);
 
-/* Undo everything in the transaction and release the handle. (While an inner one is open, nothing
- * happens: end that first.) */
+/* Undo everything in the transaction and release the handle. Inner ones that are open, and not in use
+ * by another thread, are undone too: their handles are then ABORTED, and still to be released. */
 DCACHE_API void dcache_rollback(dcache *txn);
 
 /* ---- single keys --------------------------------------------------------------------------- */

@@ -128,7 +128,7 @@ int dcache_begin(dcache *cache, double timeout, dcache **ret_txn)
         pthread_mutex_lock(&cache->root->mutex);
     rc = txn_start(handle->scope);
     if (rc == 0 && cache->scope)
-        cache->has_child = true;
+        cache->child = handle;
     else if (rc == 0)
         atomic_store(&cache->store->owner, store_thread());
     if (cache->scope)
@@ -157,15 +157,37 @@ static bool is_forked(struct dcache *txn)
            txn->fork_generation != atomic_load(&txn->store->fork_generation);
 }
 
+/* Undo the inner transactions, the innermost first; their handles are left on their own, ABORTED. */
+static void orphan(struct dcache *txn)
+{
+    if (!txn)
+        return;
+    orphan(txn->child);
+    txn_undo(txn->scope);
+    txn_end(txn->scope);
+    txn->scope->outer = NULL;
+    txn->scope->db = NULL;
+    txn->scope->aborted = true; /* T5 */
+    txn->root = txn;
+    txn->parent = txn->child = NULL;
+    txn->orphaned = true;
+}
+
 static int end(struct dcache *txn, bool commit)
 {
     struct dcache *root = txn->root;
     bool outermost = root == txn;
     int rc = 0;
 
-    if (txn->has_child)
+    if (txn->orphaned) {
+        free_handle(txn);
+        return os_fail(DCACHE_ABORTED, "the outer transaction was rolled back");
+    }
+    if (commit && txn->child)
         return os_fail(DCACHE_INVALID, "an inner transaction is open");
     pthread_mutex_lock(&root->mutex);
+    orphan(txn->child);
+    txn->child = NULL;
     /* Before the lock goes: another thread may have it the moment after. */
     if (outermost)
         atomic_store(&txn->store->owner, 0);
@@ -178,7 +200,7 @@ static int end(struct dcache *txn, bool commit)
         txn_undo(txn->scope);
     txn_end(txn->scope);
     if (!outermost)
-        txn->parent->has_child = false;
+        txn->parent->child = NULL;
     pthread_mutex_unlock(&root->mutex);
     free_handle(txn);
     return rc;

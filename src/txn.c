@@ -177,7 +177,7 @@ static int begin_inner(struct txn *txn)
 
     if (cache->fork_generation != atomic_load(&cache->store->fork_generation))
         return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
-    if (cache->has_child)
+    if (cache->child)
         return os_fail(DCACHE_INVALID, "an inner transaction is open");
     if (is_aborted(txn))
         return os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
@@ -539,9 +539,9 @@ static int read_in_scope(struct dcache *cache, struct db **ret_db)
     if (cache->fork_generation != atomic_load(&cache->store->fork_generation))
         return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
     pthread_mutex_lock(&cache->root->mutex);
-    if (cache->has_child || is_aborted(cache->scope)) {
+    if (cache->child || is_aborted(cache->scope)) {
         pthread_mutex_unlock(&cache->root->mutex);
-        return cache->has_child
+        return cache->child
                    ? os_fail(DCACHE_INVALID, "an inner transaction is open")
                    : os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
     }

@@ -56,7 +56,8 @@ struct dcache {
     struct txn *scope;   /* of a transaction handle; NULL: a plain cache */
     struct dcache *root; /* the outermost handle of a nest of transactions */
     struct dcache *parent;
-    bool has_child; /* an inner transaction is open: this handle refuses */
+    struct dcache *child; /* an inner transaction is open: this handle refuses */
+    bool orphaned;        /* an outer one was rolled back, and this with it: to be released */
     unsigned fork_generation;
     pthread_mutex_t mutex; /* of the root: calls in a transaction run one after the other */
 };

@@ -230,6 +230,27 @@ static void an_inner_rollback_undoes_only_itself(void **state)
     assert_counters_right(dir_of(state));
 }
 
+static void rollback_of_the_outer_one_takes_the_inner_ones_along(void **state)
+{
+    dcache *c = cache_of(state), *txn = begin(c), *inner = begin(txn), *third = begin(inner), *no;
+    struct dcache_entry entry;
+
+    must_set(third, "k", large('k'));
+    dcache_rollback(txn);
+    assert_int_equal(count_files(dir_of(state)), 0);
+    txn = begin(c); /* the lock is free, and the orphans do not disturb who has it */
+    must_set(txn, "l", dcache_int(1));
+    assert_int_equal(dcache_set(third, KEY("k"), VALUE(large('k')), NULL), DCACHE_ABORTED);
+    assert_int_equal(dcache_get(inner, KEY("k"), NULL, &entry), DCACHE_ABORTED);
+    assert_int_equal(dcache_begin(third, -1, &no), DCACHE_ABORTED);
+    assert_int_equal(dcache_commit(inner), DCACHE_ABORTED);
+    dcache_rollback(third);
+    assert_int_equal(dcache_commit(txn), 0);
+    assert_int_equal(count_of(c), 1);
+    assert_int_equal(count_files(dir_of(state)), 0);
+    assert_counters_right(dir_of(state));
+}
+
 static void the_outer_handle_refuses_while_an_inner_one_is_open(void **state)
 {
     dcache *c = cache_of(state), *txn = begin(c), *inner = begin(txn), *second = NULL;
@@ -477,6 +498,7 @@ int main(void)
         TEST(clear_in_a_transaction_can_be_undone),
         TEST(check_in_a_transaction_leaves_the_files_that_an_undo_needs),
         TEST(an_inner_rollback_undoes_only_itself),
+        TEST(rollback_of_the_outer_one_takes_the_inner_ones_along),
         TEST(the_outer_handle_refuses_while_an_inner_one_is_open),
         TEST(counters_are_right_through_all_scopes),
         TEST(a_thread_in_a_transaction_gets_a_timeout_at_once),
