@@ -84,6 +84,14 @@ static int read_row(dcache *cache, const struct item *item, struct row *ret_row)
         if (db_unlocked_end(db))
             goto done;
         row_clear(ret_row); /* somebody has committed meanwhile */
+        /* SQLite drops the pages of a void reading, but not a schema that it has read in it. */
+        if (row_get_read_schema(db)) {
+            db->generation--;
+            txn_read_end(cache, db); /* closes it */
+            rc = txn_read_begin(cache, &db);
+            if (rc < 0)
+                return rc;
+        }
     }
     rc = row_get(db, &item->row.key, item->row.raw, ret_row);
 done:

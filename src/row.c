@@ -299,6 +299,17 @@ int row_get(struct db *db, const struct dcache_value *key, int raw, struct row *
     return rc;
 }
 
+bool row_get_read_schema(struct db *db)
+{
+    int times = 0;
+
+    if (db->statements[GET])
+        times += sqlite3_stmt_status(db->statements[GET], SQLITE_STMTSTATUS_REPREPARE, 1);
+    if (db->statements[GET_HINTED])
+        times += sqlite3_stmt_status(db->statements[GET_HINTED], SQLITE_STMTSTATUS_REPREPARE, 1);
+    return times > 0;
+}
+
 int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, struct row *ret_row)
 {
     sqlite3_stmt *s;

@@ -328,6 +328,7 @@ void txn_undo(struct txn *txn)
         /* Closing the connection rolls back too, should the statement itself fail. */
         if (!sqlite3_get_autocommit(txn->db->handle) && run(txn, ROLLBACK) < 0)
             (void)sqlite3_exec(txn->db->handle, "ROLLBACK", NULL, NULL, NULL);
+        atomic_store(&txn->cache->store->shared.segment->headroom, 0); /* of what is undone */
         release(txn);
     } else if (sqlite3_get_autocommit(txn->db->handle) || run(txn, ROLLBACK_TO) < 0 ||
                run(txn, RELEASE) < 0) {

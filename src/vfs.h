@@ -8,6 +8,9 @@
  * (SQLite drops its page cache when it sees another header, so nothing of a void reading stays.)
  * The lock on the database itself is always held: nobody removes the log under us.
  *
+ * A database that is mapped is read with the marks: a checkpoint may cut the file, and a page behind
+ * its end is SIGBUS before anything can be compared.
+ *
  * A writer needs no read mark either: everything that it keeps away needs the write lock as well,
  * which the writer has. (Between beginning to read and having that lock SQLite itself compares the
  * header.)
