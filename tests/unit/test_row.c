@@ -542,6 +542,31 @@ static void pages_are_filtered(void **state)
     assert_string_equal(page_of(&options, none), "2 'a' 'ab' ");
 }
 
+/* ---- the schema ---- */
+
+static void schema_changed_by_another_connection_shows_once(void **state)
+{
+    struct dcache_value key = dcache_int(1);
+    struct row row = {0};
+    struct db other = {0};
+
+    (void)state;
+    (void)inserted(sample(key));
+    assert_int_equal(row_get(&db, &key, 1, &row), 0);
+    row_clear(&row);
+    (void)row_get_read_schema(&db);
+    assert_int_equal(row_get(&db, &key, 1, &row), 0);
+    row_clear(&row);
+    assert_false(row_get_read_schema(&db));
+    assert_int_equal(db_open(&other, in("cache.db"), 0), 0);
+    assert_int_equal(db_exec(&other, "CREATE INDEX i ON Cache (tag)"), 0);
+    db_close(&other);
+    assert_int_equal(row_get(&db, &key, 1, &row), 0);
+    row_clear(&row);
+    assert_true(row_get_read_schema(&db));
+    assert_false(row_get_read_schema(&db));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +591,7 @@ int main(void)
         TEST(ends_are_those_of_insertion),
         TEST(pages_go_by_key_and_by_insertion_both_ways),
         TEST(pages_are_filtered),
+        TEST(schema_changed_by_another_connection_shows_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
