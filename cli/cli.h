@@ -180,7 +180,8 @@ void json_double(struct json *json, double number);
 void json_bool(struct json *json, int truth);
 void json_null(struct json *json);
 void json_value(struct json *json, const struct dcache_value *value);
-void json_expire(struct json *json, double time);              /* null: never */
+void json_expire(struct json *json, double time);
+void json_tag_and_times(struct json *json, const struct dcache_entry *entry); /* null: never */
 int json_fd(struct json *json, int fd, enum dcache_type kind); /* 0, or -1 with errno */
 void json_end(struct json *json);                              /* the newline */
 

@@ -115,16 +115,7 @@ static void print_json(const struct dcache_entry *entry)
     json_string(&json, type_name(entry->kind));
     json_name(&json, "size");
     json_int(&json, entry->size);
-    json_name(&json, "tag");
-    json_value(&json, &entry->tag);
-    json_name(&json, "store_time");
-    json_double(&json, entry->store_time);
-    json_name(&json, "expire_time");
-    json_expire(&json, entry->expire_time);
-    json_name(&json, "access_time");
-    json_double(&json, entry->access_time);
-    json_name(&json, "access_count");
-    json_int(&json, entry->access_count);
+    json_tag_and_times(&json, entry);
     json_name(&json, "file");
     if (entry->filename)
         json_string(&json, entry->filename);

@@ -284,3 +284,17 @@ int json_fd(struct json *json, int fd, enum dcache_type kind)
         end_binary(json);
     return got < 0 ? -1 : 0;
 }
+
+void json_tag_and_times(struct json *json, const struct dcache_entry *entry)
+{
+    json_name(json, "tag");
+    json_value(json, &entry->tag);
+    json_name(json, "store_time");
+    json_double(json, entry->store_time);
+    json_name(json, "expire_time");
+    json_expire(json, entry->expire_time);
+    json_name(json, "access_time");
+    json_double(json, entry->access_time);
+    json_name(json, "access_count");
+    json_int(json, entry->access_count);
+}

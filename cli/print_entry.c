@@ -62,16 +62,7 @@ static int print_json(struct cli *cli, struct dcache_entry *entry)
         rc = json_fd(&json, entry->value.fd, entry->kind);
     else
         json_value(&json, &entry->value);
-    json_name(&json, "tag");
-    json_value(&json, &entry->tag);
-    json_name(&json, "store_time");
-    json_double(&json, entry->store_time);
-    json_name(&json, "expire_time");
-    json_expire(&json, entry->expire_time);
-    json_name(&json, "access_time");
-    json_double(&json, entry->access_time);
-    json_name(&json, "access_count");
-    json_int(&json, entry->access_count);
+    json_tag_and_times(&json, entry);
     json_close(&json, '}');
     json_end(&json);
     return rc < 0 ? fail_errno(cli, "reading the value") : EXIT_HIT;

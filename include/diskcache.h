@@ -268,7 +268,8 @@ typedef struct dcache dcache; /* an open directory, or a transaction on one */
  *   cull_limit 10           how many items one write may expire or evict; 0: only cull() does
  *   sqlite_auto_vacuum 1, sqlite_cache_size 2^13 (pages), sqlite_journal_mode "wal",
  *   sqlite_mmap_size 2^26 (bytes), sqlite_synchronous 1
- *                           PRAGMAs of the same names
+ *                           PRAGMAs of the same names; a database is mapped only once it has more
+ *                           pages than sqlite_cache_size
  *   disk_min_file_size 2^15 values from so many bytes (text: characters) on are files
  *   disk_pickle_protocol 5  for Python
  * or any other name: kept, and nothing else (programs rely on that; see dcache_setting_known). */
@@ -355,7 +356,7 @@ enum dcache_flags {
     /* set, add, push, incr */
     DCACHE_PINNED = 1,      /* no eviction policy takes this item, here or in 5.6.3 */
     DCACHE_MUST_EXIST = 2,  /* incr: NOT_FOUND rather than beginning from `initial` */
-    DCACHE_KEEP_EXPIRE = 4, /* touch, set, incr: keep the expiry that a live item has */
+    DCACHE_KEEP_EXPIRE = 4, /* touch, set: keep the expiry that a live item has (incr does) */
     /* get, pop, pull, peek, iterate */
     DCACHE_AS_FD = 16,     /* the value as a descriptor, whatever its kind and size */
     DCACHE_AS_STORED = 32, /* the value as a struct dcache_stored */
