@@ -8,7 +8,7 @@ import json
 import pickle
 import sqlite3
 import zlib
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 
@@ -94,3 +94,9 @@ def files(directory):
         for path in Path(directory).rglob('*')
         if path.is_file() and not path.name.startswith('cache.db')
     )
+
+
+@contextmanager
+def nothing():
+    """A context that does nothing, in place of one that a package does not need."""
+    yield

@@ -22,6 +22,8 @@ def package(request):
 
 @pytest.fixture
 def ours():
+    if not packages.is_ours(packages.ours):
+        pytest.skip('5.6.3 runs in our place')
     return packages.ours
 
 
