@@ -352,9 +352,9 @@ def test_a_live_cache_is_sent_to_a_child_process(package, tmp_path):
     ]  # fmt: skip
     for one in made[:3]:
         one['k'] = 1
-    subprocess.run(
-        [sys.executable, '-c', CHILD], input=pickle.dumps(made), env=dict(os.environ, PYTHONPATH=HERE), check=True
-    )
+    environment = dict(os.environ, PYTHONPATH=HERE)
+    command = [sys.executable, '-c', CHILD]
+    subprocess.run(command, input=pickle.dumps(made), env=environment, check=True)
     assert [one['child'] for one in made[:3]] == [2, 2, 2]
     assert list(made[3]) == ['child']
     copies = pickle.loads(pickle.dumps(made))

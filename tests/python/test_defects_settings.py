@@ -94,7 +94,9 @@ def test_a_policy_that_is_none_shuts_the_directory_for_ever(package, tmp_path):
             package.Cache(tmp_path)
 
 
-@pytest.mark.parametrize('name, value', [('cull_limit', 'many'), ('size_limit', None), ('disk_min_file_size', 'x')])
+@pytest.mark.parametrize(
+    'name, value', [('cull_limit', 'many'), ('size_limit', None), ('disk_min_file_size', 'x')]
+)
 def test_a_setting_of_the_wrong_type_is_refused(ours, tmp_path, name, value):
     """Kin: nothing is stored that a later opener could not use."""
     ours.Cache(tmp_path).close()
