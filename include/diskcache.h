@@ -69,24 +69,25 @@ extern "C" {
 /* ---- status ------------------------------------------------------------------------------- */
 
 /* 0 is success, a failure is negative. The numbers never change. */
-#define DCACHE_ERRORS(X)                                                  \
-    X(NOT_FOUND, -1, "no such key")                                       \
-    X(TIMEOUT, -2, "timed out waiting for the cache lock")                \
-    X(EXISTS, -3, "the key is there already")                             \
-    X(NOMEM, -4, "out of memory")                                         \
-    X(IO, -5, "file system error, see sys_errno")                         \
-    X(SQLITE, -6, "SQLite error, see sqlite_code")                        \
-    X(CORRUPT, -7, "the database is damaged or is not a cache")           \
-    X(READONLY, -8, "the cache is read-only")                             \
-    X(FULL, -9, "the disk is full")                                       \
-    X(TOO_BIG, -10, "the value is larger than the cache can hold")        \
-    X(TYPE, -11, "the value is not of the type that the operation needs") \
-    X(RANGE, -12, "the result does not fit into 64 bits")                 \
-    X(INVALID, -13, "invalid argument")                                   \
-    X(GONE, -14, "the cache directory was removed")                       \
-    X(FORKED, -15, "the transaction belongs to the parent process")       \
-    X(CALLBACK, -16, "the caller's function reported an error")           \
-    X(ABORTED, -17, "the transaction was rolled back by an earlier error")
+#define DCACHE_ERRORS(X)                                                   \
+    X(NOT_FOUND, -1, "no such key")                                        \
+    X(TIMEOUT, -2, "timed out waiting for the cache lock")                 \
+    X(EXISTS, -3, "the key is there already")                              \
+    X(NOMEM, -4, "out of memory")                                          \
+    X(IO, -5, "file system error, see sys_errno")                          \
+    X(SQLITE, -6, "SQLite error, see sqlite_code")                         \
+    X(CORRUPT, -7, "the database is damaged or is not a cache")            \
+    X(READONLY, -8, "the cache is read-only")                              \
+    X(FULL, -9, "the disk is full")                                        \
+    X(TOO_BIG, -10, "the value is larger than the cache can hold")         \
+    X(TYPE, -11, "the value is not of the type that the operation needs")  \
+    X(RANGE, -12, "the result does not fit into 64 bits")                  \
+    X(INVALID, -13, "invalid argument")                                    \
+    X(GONE, -14, "the cache directory was removed")                        \
+    X(FORKED, -15, "the transaction belongs to the parent process")        \
+    X(CALLBACK, -16, "the caller's function reported an error")            \
+    X(ABORTED, -17, "the transaction was rolled back by an earlier error") \
+    X(NOT_OWNER, -18, "the lock is not held by who releases it")
 
 enum dcache_status {
     DCACHE_OK = 0,

@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -496,6 +497,11 @@ bool os_can_write(int dir)
     return faccessat(dir, ".", W_OK | X_OK, AT_EACCESS) == 0;
 }
 
+bool os_process_is_gone(int64_t pid)
+{
+    return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
 /* ---- locks between processes ---- */
 
 int os_byte_lock(int fd, int64_t offset, short type)
@@ -557,4 +563,9 @@ void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t nanoseconds)
 long os_futex_wake(_Atomic uint32_t *word)
 {
     return syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void os_futex_wake_all(_Atomic uint32_t *word)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); /* it cannot fail */
 }

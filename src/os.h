@@ -86,6 +86,8 @@ char *os_realpath(const char *path);
 bool os_is_network(int fd); /* shared mappings of files there are not shared between hosts */
 bool os_can_write(int dir); /* whether this process may create files in it */
 
+bool os_process_is_gone(int64_t pid); /* certainly: nobody has that number */
+
 /* ---- locks between processes ---- */
 
 /* An open-file-description lock on one byte; type F_RDLCK, F_WRLCK or F_UNLCK; never waits:
@@ -99,5 +101,6 @@ void os_relax(void); /* a moment of waiting without giving the processor away */
 bool os_is_multiprocessor(void);
 void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t nanoseconds);
 long os_futex_wake(_Atomic uint32_t *word); /* how many were woken: 0 or 1 */
+void os_futex_wake_all(_Atomic uint32_t *word);
 
 #endif

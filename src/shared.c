@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
-#define VERSION 3
+#define VERSION 4
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
@@ -233,6 +233,8 @@ static int arrive(struct shared *shared)
         atomic_store(&segment->checkpointing, 0);
         atomic_store(&segment->waiting_since, 0);
         atomic_store(&segment->lock, 0);
+        for (int i = 0; i < SHARED_BELLS; i++)
+            atomic_store(&segment->bell[i].sleepers, 0);
     }
     if (os_byte_lock(shared->fd, BYTE_PRESENT, F_RDLCK) < 0)
         return os_fail_errno("lock %s", SHARED_NAME);
@@ -332,6 +334,36 @@ int shared_slot_lives(const struct shared *shared, uint32_t slot)
     if (shared->fd < 0 || slot >= SLOTS)
         return -1;
     return slot == shared->slot || os_byte_locked(shared->fd, BYTE_SLOTS + (int64_t)slot);
+}
+
+/* ---- bells ---- */
+
+uint32_t shared_bell_listen(const struct shared *shared, uint32_t hash)
+{
+    return atomic_load(&shared->segment->bell[hash % SHARED_BELLS].rings);
+}
+
+void shared_bell_wait(struct shared *shared, uint32_t hash, uint32_t heard, int64_t nanoseconds)
+{
+    struct shared_bell *bell = &shared->segment->bell[hash % SHARED_BELLS];
+
+    atomic_fetch_add(&bell->sleepers, 1);
+    os_futex_wait(&bell->rings, heard, nanoseconds);
+    atomic_fetch_sub(&bell->sleepers, 1);
+}
+
+void shared_bell_ring(struct shared *shared, uint32_t hash, bool all)
+{
+    struct shared_bell *bell = &shared->segment->bell[hash % SHARED_BELLS];
+
+    /* Who is not counted yet finds that the number has changed, and does not sleep. */
+    atomic_fetch_add(&bell->rings, 1);
+    if (atomic_load(&bell->sleepers) == 0)
+        return;
+    if (all)
+        os_futex_wake_all(&bell->rings);
+    else
+        (void)os_futex_wake(&bell->rings); /* nobody sleeps any more: good */
 }
 
 /* ---- access records ---- */

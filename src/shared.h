@@ -1,4 +1,4 @@
-/* shared.h - the mapped segment `cache.db-shared`: the write lock, counters, access records.
+/* shared.h - the mapped segment `cache.db-shared`: the write lock, counters, access records, bells.
  *
  * All processes of this library that have a directory open map this file. It holds nothing that
  * may not be lost. It goes away with the last close.
@@ -20,6 +20,7 @@
 
 #define SHARED_NAME "cache.db-shared"
 #define SHARED_ACCESS_SLOTS 1024
+#define SHARED_BELLS 512
 
 /* What a read has noted about a row, until a writer brings it to the database. */
 struct shared_access {
@@ -27,6 +28,12 @@ struct shared_access {
     _Atomic uint64_t time; /* bits of a double */
     _Atomic uint32_t count;
     _Atomic uint32_t unused;
+};
+
+/* What who waits for a key sleeps on: keys share them by hash. */
+struct shared_bell {
+    _Atomic uint32_t rings;
+    _Atomic uint32_t sleepers; /* at least; who dies in its sleep costs a needless call a ring */
 };
 
 struct shared_segment {
@@ -43,6 +50,7 @@ struct shared_segment {
     _Atomic uint64_t hits;           /* not yet in the database */
     _Atomic uint64_t misses;
     struct shared_access access[SHARED_ACCESS_SLOTS];
+    struct shared_bell bell[SHARED_BELLS];
 };
 
 struct shared {
@@ -75,6 +83,12 @@ void shared_unlock(struct shared *shared);
 /* Whether the process that has a slot lives: 1, 0, or -1 when nobody can know: for who asks, or for
  * who has the slot, the memory is private. */
 int shared_slot_lives(const struct shared *shared, uint32_t slot);
+
+/* A bell is listened to before one looks whether there is anything to wait for: a ring after that is
+ * not slept through. It wakes one sleeper or all; there are false alarms. */
+uint32_t shared_bell_listen(const struct shared *shared, uint32_t hash);
+void shared_bell_wait(struct shared *shared, uint32_t hash, uint32_t heard, int64_t nanoseconds);
+void shared_bell_ring(struct shared *shared, uint32_t hash, bool all);
 
 /* Note a read of a row for the policies. False when there is no room: a flush is due. */
 bool shared_note_access(struct shared *shared, int64_t rowid, double time);

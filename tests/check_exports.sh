@@ -1,12 +1,12 @@
 #!/bin/bash
-# check_exports.sh LIBRARY: what the shared library exports is what the public header promises, no
+# check_exports.sh LIBRARY: what the shared library exports is what the public headers promise, no
 # more and no less, and the manual page knows of each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 library=${1:-build/plain/libdiskcache.so}
 
 # A declaration may run over several lines, so the header is taken as one.
-promised=$(tr '\n' ' ' <include/diskcache.h | grep -oE 'DCACHE_API [^;(]*\(' |
+promised=$(cat include/diskcache*.h | tr '\n' ' ' | grep -oE 'DCACHE_API [^;(]*\(' |
     grep -oE 'dcache_[a-z0-9_]+\($' | tr -d '(' | sort)
 exported=$(nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort)
 

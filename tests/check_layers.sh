@@ -6,9 +6,12 @@ cd "$(dirname "$0")/.."
 
 # Top to bottom; names on one line do not know each other.
 layers='
+lock
+hold permits
+claim
 cache queue iterate bulk handle maintain backup
 evict check
-entry
+entry bell
 txn
 store
 schema
@@ -18,7 +21,7 @@ pool
 db
 value vfs
 shared
-file
+file owner pickle
 os
 '
 

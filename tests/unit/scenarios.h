@@ -24,6 +24,14 @@ enum {
 /* What a run does after its operation is not to fail. */
 void faults_off(void);
 
+/* scenarios_recipes.c */
+int lock_and_unlock(struct place *place);
+int rlock_and_unlock(struct place *place);
+int permit_and_back(struct place *place);
+void held_by_the_dead(struct place *place);
+int take_over(struct place *place);
+int break_it(struct place *place);
+
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;
 

@@ -1,0 +1,196 @@
+/* hold.c - one holder: the records of LOCK and RLOCK.
+ *
+ * LOCK is there or not; 5.6.3 puts None there and does not look at it, we put the owner's line. RLOCK
+ * is the pickle of a pair, the owner and how often he has acquired it; in 5.6.3 the owner is the first
+ * word of such a line, which it compares as a whole, so that ours are strangers to it (L1). */
+#include "claim.h"
+#include "pickle.h"
+
+struct hold {
+    int64_t count; /* 0: nobody */
+    bool known;    /* `owner` is one of ours */
+    bool mine;
+    struct owner owner;
+    double expire_time;
+};
+
+static int read_pair(const struct dcache_value *value, struct hold *hold)
+{
+    struct pickle_tuple pair;
+    int rc = pickle_read(value, &pair);
+
+    if (rc == 0 && (pair.count != 2 || pair.items[1].type != DCACHE_INT))
+        rc = os_fail(DCACHE_TYPE, "what is stored there is no RLock");
+    if (rc == 0) {
+        hold->count = pair.items[1].integer;
+        hold->known = owner_parse(&pair.items[0], &hold->owner);
+    }
+    pickle_clear(&pair);
+    return rc;
+}
+
+static int read_hold(const struct dcache_lock *lock, dcache *cache, const struct owner *self,
+                     struct hold *hold)
+{
+    struct dcache_entry entry;
+    int rc = dcache_get(cache, &lock->key, NULL, &entry);
+
+    memset(hold, 0, sizeof *hold);
+    if (rc == DCACHE_NOT_FOUND)
+        return 0;
+    if (rc == 0 && lock->kind == DCACHE_RLOCK) {
+        rc = read_pair(&entry.value, hold);
+    } else if (rc == 0) {
+        hold->count = 1;
+        hold->known = owner_parse(&entry.value, &hold->owner);
+    }
+    hold->expire_time = entry.expire_time;
+    hold->mine = hold->known && owner_equals(&hold->owner, self);
+    dcache_entry_clear(&entry);
+    return rc;
+}
+
+static int write_hold(const struct dcache_lock *lock, dcache *txn, const struct owner *self,
+                      int64_t count, unsigned flags)
+{
+    struct dcache_set_options options = claim_options(lock);
+    struct dcache_value items[2], pair;
+    char line[OWNER_TEXT];
+    int rc;
+
+    owner_format(self, line);
+    items[0] = dcache_text(line);
+    items[1] = dcache_int(count);
+    options.flags |= flags;
+    if (lock->kind == DCACHE_LOCK)
+        return dcache_set(txn, &lock->key, &items[0], &options);
+    rc = pickle_write(items, 2, &pair);
+    if (rc == 0) {
+        rc = dcache_set(txn, &lock->key, &pair, &options);
+        dcache_value_clear(&pair);
+    }
+    return rc;
+}
+
+static bool is_takeable(const struct dcache_lock *lock, const struct hold *hold,
+                        const struct owner *self)
+{
+    if (hold->count <= 0)
+        return true;
+    if (hold->mine)
+        return lock->kind == DCACHE_RLOCK;
+    return hold->known && claim_owner_is_gone(lock, &hold->owner, self);
+}
+
+/* Look and take, in one transaction: L2. */
+static int look_and_take(struct dcache_lock *lock, const struct owner *self)
+{
+    struct hold hold;
+    dcache *txn = NULL;
+    int rc = dcache_begin(lock->cache, -1, &txn);
+
+    if (rc == 0)
+        rc = read_hold(lock, txn, self, &hold);
+    if (rc == 0 && !is_takeable(lock, &hold, self))
+        rc = CLAIM_HELD;
+    if (rc == 0)
+        rc = write_hold(lock, txn, self, hold.mine && hold.count > 0 ? hold.count + 1 : 1, 0);
+    if (rc == 0)
+        return dcache_commit(txn);
+    dcache_rollback(txn);
+    return rc;
+}
+
+int hold_take(struct dcache_lock *lock, const struct owner *self)
+{
+    struct dcache_set_options options = claim_options(lock);
+    struct dcache_value value;
+    char line[OWNER_TEXT];
+    struct hold hold;
+    int rc;
+
+    if (lock->kind == DCACHE_RLOCK)
+        return look_and_take(lock, self);
+    /* A LOCK is most often free, and then one operation takes it. */
+    owner_format(self, line);
+    value = dcache_text(line);
+    rc = dcache_add(lock->cache, &lock->key, &value, &options);
+    if (rc != DCACHE_EXISTS)
+        return rc;
+    rc = read_hold(lock, lock->cache, self, &hold);
+    if (rc == 0)
+        rc = is_takeable(lock, &hold, self) ? look_and_take(lock, self) : CLAIM_HELD;
+    return rc;
+}
+
+static int check_mine(const struct hold *hold)
+{
+    return hold->mine && hold->count > 0 ? 0 : os_fail(DCACHE_NOT_OWNER, "the lock is not ours");
+}
+
+int hold_give(struct dcache_lock *lock, const struct owner *self)
+{
+    struct hold hold;
+    dcache *txn = NULL;
+    int rc = dcache_begin(lock->cache, -1, &txn);
+
+    if (rc == 0)
+        rc = read_hold(lock, txn, self, &hold);
+    if (rc == 0)
+        rc = check_mine(&hold);
+    if (rc == 0 && hold.count > 1)
+        rc = write_hold(lock, txn, self, hold.count - 1, DCACHE_KEEP_EXPIRE);
+    else if (rc == 0)
+        rc = dcache_delete(txn, &lock->key); /* L4 */
+    if (rc == 0)
+        return dcache_commit(txn);
+    dcache_rollback(txn);
+    return rc;
+}
+
+int hold_renew(struct dcache_lock *lock, const struct owner *self, double expire)
+{
+    struct dcache_set_options options = DCACHE_OPTIONS(struct dcache_set_options);
+    struct hold hold;
+    dcache *txn = NULL;
+    int rc = dcache_begin(lock->cache, -1, &txn);
+
+    options.expire = expire;
+    if (rc == 0)
+        rc = read_hold(lock, txn, self, &hold);
+    if (rc == 0)
+        rc = check_mine(&hold);
+    if (rc == 0)
+        rc = dcache_touch(txn, &lock->key, &options);
+    if (rc == 0)
+        return dcache_commit(txn);
+    dcache_rollback(txn);
+    return rc;
+}
+
+int hold_break(struct dcache_lock *lock)
+{
+    return dcache_delete(lock->cache, &lock->key);
+}
+
+int hold_state(struct dcache_lock *lock, const struct owner *self,
+               struct dcache_lock_state *ret_state)
+{
+    struct dcache_lock_state state = {.alive = -1, .expire_time = DCACHE_NEVER};
+    struct hold hold;
+    int rc = read_hold(lock, lock->cache, self, &hold);
+
+    if (rc < 0)
+        return rc;
+    if (hold.count > 0) {
+        state.holds = hold.count;
+        state.mine = hold.mine;
+        state.expire_time = hold.expire_time;
+        if (hold.known) {
+            state.pid = hold.owner.pid;
+            state.alive = claim_owner_lives(lock, &hold.owner, self);
+        }
+    }
+    *ret_state = state;
+    return 0;
+}

@@ -1,0 +1,218 @@
+/* lock.c - locks for whoever shares a cache: waiting for one, and its life. What lies in the cache is
+ * in hold.c and permits.c. */
+#include "claim.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define LOOK (10 * OS_MS) /* a waiter looks whether the holder lives, or has lost its lease */
+#define LOOK_FOREIGN (1 * OS_MS) /* ... whether 5.6.3 has let go, which rings no bell */
+
+/* ---- open and close ---- */
+
+static int copy_value(const struct dcache_value *value, struct dcache_value *ret)
+{
+    void *data;
+
+    *ret = *value;
+    if (!value_is_data(value))
+        return 0;
+    data = os_malloc(value->size);
+    ret->data = data;
+    if (!data)
+        return DCACHE_NOMEM;
+    if (value->size > 0)
+        memcpy(data, value->data, value->size);
+    return 0;
+}
+
+static int check_options(dcache *cache, const struct dcache_value *key,
+                         const struct dcache_lock_options *options)
+{
+    if (!cache || cache->scope)
+        return os_fail(DCACHE_INVALID, "a lock needs a cache that is no transaction");
+    if (!key || key->type > DCACHE_PICKLE || (value_is_data(key) && !key->data && key->size > 0))
+        return os_fail(DCACHE_INVALID, "a lock needs a key");
+    if ((unsigned)options->kind > DCACHE_SEMAPHORE || options->permits < 0 ||
+        !(options->expire >= 0))
+        return os_fail(DCACHE_INVALID, "kind, permits or expire of a lock cannot be so");
+    return 0;
+}
+
+int dcache_lock_open(dcache *cache, const struct dcache_value *key,
+                     const struct dcache_lock_options *given, dcache_lock **ret_lock)
+{
+    ENTRY_OPTIONS(struct dcache_lock_options, options, given);
+    struct dcache_value no_tag = dcache_none();
+    struct dcache_lock *lock;
+    int rc = check_options(cache, key, &options);
+
+    if (rc < 0)
+        return rc;
+    lock = os_calloc(1, sizeof *lock);
+    if (!lock)
+        return DCACHE_NOMEM;
+    lock->cache = cache;
+    lock->kind = options.kind;
+    lock->permits = options.permits ? options.permits : 1;
+    lock->expire = options.expire;
+    rc = copy_value(key, &lock->key);
+    if (rc == 0)
+        rc = copy_value(options.tag ? options.tag : &no_tag, &lock->tag);
+    if (rc == 0 && lock->kind == DCACHE_SEMAPHORE)
+        rc = permits_holders_key(key, &lock->holders);
+    if (rc == 0)
+        rc = owner_self(&lock->self);
+    if (rc == 0 && os_random(&lock->self.mark, sizeof lock->self.mark) < 0)
+        rc = os_fail_errno("random bytes for a lock");
+    if (rc < 0) {
+        dcache_lock_close(lock);
+        return rc;
+    }
+    lock->bell = bell_of(lock->cache, &lock->key);
+    *ret_lock = lock;
+    return 0;
+}
+
+void dcache_lock_close(dcache_lock *lock)
+{
+    if (!lock)
+        return;
+    dcache_value_clear(&lock->key);
+    dcache_value_clear(&lock->tag);
+    dcache_value_clear(&lock->holders);
+    free(lock);
+}
+
+/* ---- who ---- */
+
+/* An object that came into a child by fork is the child's from there on (L3). It is not written to,
+ * since threads may be at it. */
+static int find_self(const struct dcache_lock *lock, struct owner *ret_self)
+{
+    int rc = 0;
+
+    *ret_self = lock->self;
+    if (getpid() != lock->self.pid)
+        rc = owner_self(ret_self);
+    ret_self->mark = lock->kind == DCACHE_RLOCK ? (uint64_t)gettid() : lock->self.mark;
+    return rc;
+}
+
+/* ---- acquire ---- */
+
+static int take(struct dcache_lock *lock, const struct owner *self)
+{
+    return lock->kind == DCACHE_SEMAPHORE ? permits_take(lock, self) : hold_take(lock, self);
+}
+
+static int look(struct dcache_lock *lock, const struct owner *self,
+                struct dcache_lock_state *ret_state)
+{
+    return lock->kind == DCACHE_SEMAPHORE ? permits_state(lock, self, ret_state)
+                                          : hold_state(lock, self, ret_state);
+}
+
+/* A look costs no transaction. 0: now take it; CLAIM_HELD: look again after `*ret_patience`. */
+static int look_whether_free(struct dcache_lock *lock, const struct owner *self,
+                             int64_t *ret_patience)
+{
+    struct dcache_lock_state state;
+    double left;
+    int rc = look(lock, self, &state);
+
+    if (rc < 0)
+        return rc;
+    if (state.holds < (lock->kind == DCACHE_SEMAPHORE ? lock->permits : 1) || state.alive == 0 ||
+        (lock->kind == DCACHE_RLOCK && state.mine))
+        return 0;
+    left = state.expire_time - os_now();
+    *ret_patience = state.pid != 0 && bell_is_shared(&lock->bell) ? LOOK : LOOK_FOREIGN;
+    if (left < 0.01 && *ret_patience > LOOK_FOREIGN)
+        *ret_patience = LOOK_FOREIGN;
+    return CLAIM_HELD;
+}
+
+int dcache_lock_acquire(dcache_lock *lock, double timeout)
+{
+    int64_t deadline = os_deadline(timeout), patience = 0, left;
+    struct bell bell = lock->bell;
+    struct owner self;
+    int rc = isnan(timeout) ? os_fail(DCACHE_INVALID, "a timeout cannot be NaN")
+                            : find_self(lock, &self);
+
+    if (rc == 0)
+        rc = take(lock, &self);
+    while (rc == CLAIM_HELD) {
+        bell_listen(&bell);
+        rc = look_whether_free(lock, &self, &patience);
+        if (rc == 0)
+            rc = take(lock, &self);
+        left = deadline - os_monotonic();
+        if (rc != CLAIM_HELD)
+            break;
+        if (left <= 0)
+            return os_fail(DCACHE_TIMEOUT, "the lock is held by another");
+        bell_sleep(&bell, left < patience ? left : patience);
+    }
+    return rc;
+}
+
+/* ---- and the rest ---- */
+
+int dcache_lock_release(dcache_lock *lock)
+{
+    struct owner self;
+    int rc = find_self(lock, &self);
+
+    if (rc == 0)
+        rc = lock->kind == DCACHE_SEMAPHORE ? permits_give(lock, &self) : hold_give(lock, &self);
+    if (rc == 0)
+        bell_ring(&lock->bell, false);
+    return rc;
+}
+
+int dcache_lock_renew(dcache_lock *lock, double expire)
+{
+    struct owner self;
+    int rc = expire >= 0 ? find_self(lock, &self)
+                         : os_fail(DCACHE_INVALID, "a lease cannot be negative or NaN");
+
+    if (rc < 0)
+        return rc;
+    return lock->kind == DCACHE_SEMAPHORE ? permits_renew(lock, &self, expire)
+                                          : hold_renew(lock, &self, expire);
+}
+
+int dcache_lock_break(dcache_lock *lock)
+{
+    struct owner self;
+    int rc = find_self(lock, &self);
+
+    if (rc == 0)
+        rc = lock->kind == DCACHE_SEMAPHORE ? permits_break(lock, &self) : hold_break(lock);
+    if (rc == 0)
+        bell_ring(&lock->bell, false);
+    return rc;
+}
+
+int dcache_lock_state(dcache_lock *lock, struct dcache_lock_state *ret_state)
+{
+    struct owner self;
+    int rc = find_self(lock, &self);
+
+    return rc < 0 ? rc : look(lock, &self, ret_state);
+}
+
+int dcache_barrier(dcache_lock *lock, double timeout, int (*function)(void *arg), void *arg)
+{
+    int rc = dcache_lock_acquire(lock, timeout), result;
+
+    if (rc < 0)
+        return rc;
+    result = function(arg);
+    rc = dcache_lock_release(lock);
+    if (result < 0)
+        return os_fail(DCACHE_CALLBACK, "the function reported an error");
+    return rc;
+}
