@@ -172,7 +172,8 @@ static void every_status_has_its_text_and_number(void **state)
     assert_string_equal(dcache_strerror(-9), "the disk is full");
     assert_string_equal(dcache_strerror(-17),
                         "the transaction was rolled back by an earlier error");
-    assert_string_equal(dcache_strerror(-18), "unknown status");
+    assert_string_equal(dcache_strerror(-18), "the lock is not held by who releases it");
+    assert_string_equal(dcache_strerror(-19), "unknown status");
     assert_string_equal(dcache_strerror(1), "unknown status");
     assert_string_equal(dcache_version(), "6.0.0");
 }
