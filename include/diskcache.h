@@ -247,6 +247,11 @@ DCACHE_API int dcache_entry_take_fd(struct dcache_entry *entry);
 /* Release a value that a call has handed back (a queue key, a setting). */
 DCACHE_API void dcache_value_clear(struct dcache_value *value);
 
+/* The order of keys and values: none < numbers < text < bytes < pickles, numbers by value whatever
+ * their type (NaN first), the others by their bytes. Returns -1, 0 or 1. Streams and stored values
+ * are not looked into: they come last, and equal one another. */
+DCACHE_API int dcache_value_compare(const struct dcache_value *a, const struct dcache_value *b);
+
 /* The hash that chooses a fanout shard, the same as 5.6.3's: the shard is hash mod shards. For
  * INT the key modulo 0xFFFFFFFF, else adler32 of the stored key's bytes. */
 DCACHE_API uint32_t dcache_hash(const struct dcache_value *key);
@@ -273,6 +278,8 @@ typedef struct dcache dcache; /* an open directory, or a transaction on one */
  *                           pages than sqlite_cache_size
  *   disk_min_file_size 2^15 values from so many bytes (text: characters) on are files
  *   disk_pickle_protocol 5  for Python
+ *   deque_maxlen -1         how many items the cache may have after a push to the queue NULL: those
+ *                           beyond go, from the other side; -1: any number
  * or any other name: kept, and nothing else (programs rely on that; see dcache_setting_known). */
 struct dcache_setting {
     const char *name;
@@ -432,6 +439,11 @@ DCACHE_API int dcache_pop(dcache *cache, const struct dcache_value *key,
 /* Remove an item. Fails: NOT_FOUND (also when it has expired; then nothing is removed). */
 DCACHE_API int dcache_delete(dcache *cache, const struct dcache_value *key);
 
+/* Give a live item another key. Value, file, times, tag and place by insertion stay; nothing is
+ * copied. Fails: NOT_FOUND, EXISTS (there is a live item with the new key; a dead one goes). */
+DCACHE_API int dcache_rename(dcache *cache, const struct dcache_value *key,
+                             const struct dcache_value *new_key);
+
 /* ---- many keys, in one transaction --------------------------------------------------------- */
 
 /* Look up `count` keys in one snapshot. `ret_entries` has room for `count`; each gets its status.
@@ -461,6 +473,12 @@ DCACHE_API int dcache_push(dcache *cache, const char *prefix, enum dcache_side s
                            const struct dcache_value *value,
                            const struct dcache_set_options *options, struct dcache_value *ret_key);
 
+/* Append `count` values at a side, one after the other, in one transaction: all or, on a failure,
+ * none. (So at DCACHE_FRONT they come to lie in reverse.) Fails: as dcache_push(). */
+DCACHE_API int dcache_push_many(dcache *cache, const char *prefix, enum dcache_side side,
+                                const struct dcache_value *values, size_t count,
+                                const struct dcache_set_options *options);
+
 /* Remove and hand back the first live item from a side of a queue; expired ones, and ones whose
  * file is missing, are dropped on the way. Each item goes to exactly one caller.
  * Fails: NOT_FOUND (the queue is empty). */
@@ -473,11 +491,25 @@ DCACHE_API int dcache_peek(dcache *cache, const char *prefix, enum dcache_side s
                            const struct dcache_get_options *options,
                            struct dcache_entry *ret_entry);
 
+/* The item that is `index` (from 0) items from a side. In logarithmic time if the cache holds the
+ * queue NULL and nothing else, in keys without gaps (as it does until an item that is at neither end
+ * is removed); else the keys are counted. Expired items count, too. Fails: NOT_FOUND (the queue is
+ * shorter, or that item has expired or lost its file). */
+DCACHE_API int dcache_peek_at(dcache *cache, const char *prefix, enum dcache_side side,
+                              int64_t index, const struct dcache_get_options *options,
+                              struct dcache_entry *ret_entry);
+
 /* The item inserted last (DCACHE_BACK) or first (DCACHE_FRONT), of the whole cache, as
  * dcache_peek(). */
 DCACHE_API int dcache_peekitem(dcache *cache, enum dcache_side side,
                                const struct dcache_get_options *options,
                                struct dcache_entry *ret_entry);
+
+/* Remove and hand back that item. Each goes to exactly one caller. Fails: NOT_FOUND (there is
+ * none). */
+DCACHE_API int dcache_popitem(dcache *cache, enum dcache_side side,
+                              const struct dcache_get_options *options,
+                              struct dcache_entry *ret_entry);
 
 /* ---- iteration ----------------------------------------------------------------------------- */
 

@@ -11,14 +11,11 @@
 static int read_rows(struct dcache *cache, const struct dcache_value *keys, size_t count,
                      struct row *rows, struct dcache_entry *entries)
 {
-    bool begin = !cache->scope;
     struct db *db;
-    int rc = txn_read_begin(cache, &db);
+    int rc = txn_snapshot_begin(cache, &db);
 
     if (rc < 0)
         return rc;
-    if (begin)
-        rc = db_exec(db, "BEGIN");
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct item item = {0};
 
@@ -31,9 +28,7 @@ static int read_rows(struct dcache *cache, const struct dcache_value *keys, size
         if (rc == DCACHE_NOT_FOUND)
             rc = 0;
     }
-    if (begin && !sqlite3_get_autocommit(db->handle) && db_exec(db, "COMMIT") < 0)
-        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* nothing was written */
-    txn_read_end(cache, db);
+    txn_snapshot_end(cache, db);
     return rc;
 }
 
@@ -91,17 +86,6 @@ int dcache_get_many(dcache *cache, const struct dcache_value *keys, size_t count
 
 /* ---- set_many ---- */
 
-/* The files of stored values that were not reached: they are the cache's to remove, too. */
-static void adopt_files(struct txn *txn, const struct dcache_value *values, size_t from,
-                        size_t count)
-{
-    for (size_t i = from; i < count; i++)
-        if (values[i].type == DCACHE_STORED && values[i].stored && values[i].stored->filename &&
-            file_is_inside(values[i].stored->filename))
-            (void)txn_adopt(txn,
-                            values[i].stored->filename); /* without memory it removes at once */
-}
-
 int dcache_set_many(dcache *cache, const struct dcache_value *keys,
                     const struct dcache_value *values, size_t count,
                     const struct dcache_set_options *given)
@@ -119,7 +103,7 @@ int dcache_set_many(dcache *cache, const struct dcache_value *keys,
             rc = item_key(&items[taken], cache->store, &keys[taken]);
     }
     if (rc < 0)
-        adopt_files(&txn, values, taken, count);
+        item_adopt_files(&txn, values, taken, count);
     else
         rc = txn_begin(&txn);
     for (size_t i = 0; rc == 0 && i < count; i++) {

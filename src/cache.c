@@ -215,6 +215,48 @@ int dcache_touch(dcache *cache, const struct dcache_value *key,
     return rc;
 }
 
+/* The place under a new key is to be free: a dead item goes, a live one stays and is in the way. */
+static int make_way(struct txn *txn, const struct item *item, int64_t rowid)
+{
+    struct row row = {0};
+    int rc = row_find(txn->db, &item->row.key, item->row.raw, &row);
+
+    if (rc == 0 && row.rowid != rowid) {
+        rc = row_is_live(&row) ? entry_check_file(txn->cache->store, &row) : DCACHE_NOT_FOUND;
+        if (rc == DCACHE_NOT_FOUND)
+            rc = txn_drop(txn, row.rowid, row.size, row.filename);
+        else if (rc == 0)
+            rc = DCACHE_EXISTS;
+    }
+    row_clear(&row);
+    return rc == DCACHE_NOT_FOUND ? 0 : rc;
+}
+
+int dcache_rename(dcache *cache, const struct dcache_value *key, const struct dcache_value *new_key)
+{
+    struct txn txn = txn_new(cache);
+    struct item from = {0}, to = {0};
+    struct row row = {0};
+    int fd, rc;
+
+    rc = item_key(&from, cache->store, key);
+    if (rc == 0)
+        rc = item_key(&to, cache->store, new_key);
+    if (rc == 0)
+        rc = txn_begin(&txn);
+    if (rc == 0)
+        rc = find_live(&txn, &from, DCACHE_NO_VALUE, &row, &fd);
+    if (rc == 0)
+        rc = make_way(&txn, &to, row.rowid);
+    if (rc == 0)
+        rc = row_rename(txn.db, row.rowid, &to.row.key, to.row.raw);
+    if (rc == 0)
+        rc = txn_commit(&txn);
+    txn_end(&txn);
+    row_clear(&row);
+    return rc;
+}
+
 static int add_numbers(const struct dcache_value *a, const struct dcache_value *b,
                        struct dcache_value *ret)
 {

@@ -12,8 +12,8 @@
 
 #define DB_NAME "cache.db"
 /* Which of a connection's prepared statements belong to which file. */
-#define DB_STATEMENTS 50
-enum { DB_ROW_STATEMENTS = 0, DB_SETTINGS_STATEMENTS = 30, DB_TXN_STATEMENTS = 40 };
+#define DB_STATEMENTS 60
+enum { DB_ROW_STATEMENTS = 0, DB_SETTINGS_STATEMENTS = 40, DB_TXN_STATEMENTS = 50 };
 
 /* Where a key was seen last: row.c finds it there with one search instead of two. */
 #define DB_HINTS 1024

@@ -90,6 +90,15 @@ int item_value(struct item *item, struct txn *txn, const struct dcache_value *va
     return rc;
 }
 
+void item_adopt_files(struct txn *txn, const struct dcache_value *values, size_t from, size_t count)
+{
+    for (size_t i = from; values && i < count; i++)
+        if (values[i].type == DCACHE_STORED && values[i].stored && values[i].stored->filename &&
+            file_is_inside(values[i].stored->filename))
+            (void)txn_adopt(txn,
+                            values[i].stored->filename); /* without memory it removes at once */
+}
+
 /* Under least-frequently-used, a newcomer of a cache that has evicted begins above what went last,
  * or no newcomer would ever outlive an old favourite: ageing as in LFU-DA (Arlitt et al., 2000). */
 static int initial_count(struct txn *txn, int64_t *ret_count)

@@ -10,11 +10,16 @@
 
 /* ---- push ---- */
 
+static int64_t number_of(const struct dcache_value *key, const char *prefix)
+{
+    return prefix ? strtoll((const char *)key->data + strlen(prefix) + 1, NULL, 10) : key->integer;
+}
+
 /* The number of the key beyond the end of the queue. */
 static int next_number(struct txn *txn, const char *prefix, enum dcache_side side, int64_t *ret)
 {
     struct row row = {0};
-    int rc = row_queue_end(txn->db, prefix, side, &row);
+    int rc = row_queue_key(txn->db, prefix, side, 0, &row);
 
     if (rc == DCACHE_NOT_FOUND) {
         *ret = FIRST_NUMBER;
@@ -22,12 +27,8 @@ static int next_number(struct txn *txn, const char *prefix, enum dcache_side sid
     }
     if (rc < 0)
         return rc;
-    *ret = prefix ? strtoll((const char *)row.key.data + strlen(prefix) + 1, NULL, 10)
-                  : row.key.integer;
-    *ret += side == DCACHE_BACK ? 1 : -1;
+    *ret = number_of(&row.key, prefix) + (side == DCACHE_BACK ? 1 : -1);
     row_clear(&row);
-    if (*ret < 1 || *ret > LAST_NUMBER)
-        return os_fail(DCACHE_RANGE, "the numbers of the queue are used up");
     return 0;
 }
 
@@ -35,6 +36,8 @@ static int make_key(const char *prefix, int64_t number, struct dcache_value *ret
 {
     char *text;
 
+    if (number < 1 || number > LAST_NUMBER)
+        return os_fail(DCACHE_RANGE, "the numbers of the queue are used up");
     *ret_key = dcache_int(number);
     if (!prefix)
         return 0;
@@ -54,41 +57,115 @@ static int check_queue(const char *prefix, enum dcache_side side)
     return value_tag(&text, &column); /* valid UTF-8 */
 }
 
-int dcache_push(dcache *cache, const char *prefix, enum dcache_side side,
-                const struct dcache_value *value, const struct dcache_set_options *given,
-                struct dcache_value *ret_key)
+static enum dcache_side other(enum dcache_side side)
+{
+    return side == DCACHE_BACK ? DCACHE_FRONT : DCACHE_BACK;
+}
+
+/* The setting deque_maxlen: what is too many goes from the other side. */
+static int trim(struct txn *txn, const char *prefix, enum dcache_side pushed)
+{
+    int64_t most = txn->cache->store->settings.deque_maxlen, count = 0, size;
+    int rc = 0;
+
+    if (!prefix && txn->outer) /* it may have changed the setting itself */
+        rc = settings_maxlen(txn->db, &most);
+    if (rc < 0 || prefix || most < 0)
+        return rc;
+    rc = txn_counters(txn, txn->db, &count, &size);
+    for (; rc == 0 && count > most; count--) {
+        struct row row = {0};
+
+        rc = row_queue_end(txn->db, NULL, other(pushed), &row);
+        if (rc == 0)
+            rc = txn_drop(txn, row.rowid, row.size, row.filename);
+        row_clear(&row);
+    }
+    return rc == DCACHE_NOT_FOUND ? 0 : rc;
+}
+
+/* Give the items their keys, one after the other, and store them. */
+static int store_items(struct txn *txn, const char *prefix, enum dcache_side side,
+                       struct item *items, size_t count, int64_t *rowids,
+                       struct dcache_value *ret_last_key)
+{
+    int64_t number, bytes = 0;
+    int rc = next_number(txn, prefix, side, &number);
+
+    for (size_t i = 0; rc == 0 && i < count; i++, number += side == DCACHE_BACK ? 1 : -1) {
+        dcache_value_clear(ret_last_key);
+        rc = make_key(prefix, number, ret_last_key);
+        if (rc == 0)
+            rc = item_key(&items[i], txn->cache->store, ret_last_key);
+        if (rc == 0)
+            rc = item_replace(&items[i], txn, NULL, &rowids[i]);
+        bytes += item_bytes(&items[i]);
+    }
+    if (rc == 0)
+        rc = trim(txn, prefix, side);
+    return rc < 0 ? rc : evict_some(txn, rowids, count, bytes);
+}
+
+/* `items` and `rowids` have room for `count`. */
+static int push(dcache *cache, const char *prefix, enum dcache_side side,
+                const struct dcache_value *values, size_t count,
+                const struct dcache_set_options *given, struct item *items, int64_t *rowids,
+                struct dcache_value *ret_last_key)
 {
     ENTRY_OPTIONS(struct dcache_set_options, options, given);
-    struct dcache_value key = dcache_none();
     struct txn txn = txn_new(cache);
+    size_t taken = 0;
+    int rc = 0;
+
+    for (; rc == 0 && taken < count; taken++)
+        rc = item_value(&items[taken], &txn, &values[taken], &options);
+    if (rc == 0)
+        rc = check_queue(prefix, side);
+    if (rc < 0)
+        item_adopt_files(&txn, values, taken, count);
+    else
+        rc = txn_begin(&txn);
+    if (rc == 0)
+        rc = store_items(&txn, prefix, side, items, count, rowids, ret_last_key);
+    if (rc == 0)
+        rc = txn_commit(&txn);
+    txn_end(&txn);
+    return rc;
+}
+
+int dcache_push(dcache *cache, const char *prefix, enum dcache_side side,
+                const struct dcache_value *value, const struct dcache_set_options *options,
+                struct dcache_value *ret_key)
+{
+    struct dcache_value key = dcache_none();
     struct item item = {0};
-    int64_t number, rowid;
+    int64_t rowid;
     int rc;
 
     if (ret_key)
         *ret_key = dcache_none();
-    rc = item_value(&item, &txn, value, &options);
-    if (rc == 0)
-        rc = check_queue(prefix, side);
-    if (rc == 0)
-        rc = txn_begin(&txn);
-    if (rc == 0)
-        rc = next_number(&txn, prefix, side, &number);
-    if (rc == 0)
-        rc = make_key(prefix, number, &key);
-    if (rc == 0)
-        rc = item_key(&item, cache->store, &key);
-    if (rc == 0)
-        rc = item_replace(&item, &txn, NULL, &rowid);
-    if (rc == 0)
-        rc = evict_some(&txn, &rowid, 1, item_bytes(&item));
-    if (rc == 0)
-        rc = txn_commit(&txn);
-    txn_end(&txn);
+    rc = push(cache, prefix, side, value, 1, options, &item, &rowid, &key);
     if (rc == 0 && ret_key)
         *ret_key = key;
     else
         dcache_value_clear(&key);
+    return rc;
+}
+
+int dcache_push_many(dcache *cache, const char *prefix, enum dcache_side side,
+                     const struct dcache_value *values, size_t count,
+                     const struct dcache_set_options *options)
+{
+    struct dcache_value key = dcache_none();
+    struct item *items = os_calloc(count, sizeof *items);
+    int64_t *rowids = os_calloc(count, sizeof *rowids);
+    int rc = items && rowids
+                 ? push(cache, prefix, side, values, count, options, items, rowids, &key)
+                 : DCACHE_NOMEM;
+
+    dcache_value_clear(&key);
+    free(items);
+    free(rowids);
     return rc;
 }
 
@@ -128,21 +205,20 @@ static int find_end(struct txn *txn, const struct end *end, unsigned flags, stru
     }
 }
 
-int dcache_pull(dcache *cache, const char *prefix, enum dcache_side side,
-                const struct dcache_get_options *given, struct dcache_entry *ret_entry)
+static int take_end(dcache *cache, const struct end *end, const struct dcache_get_options *given,
+                    struct dcache_entry *ret_entry)
 {
     ENTRY_OPTIONS(struct dcache_get_options, options, given);
-    struct end end = {.prefix = prefix, .side = side};
     struct txn txn = txn_new(cache);
     struct row row = {0};
     int fd = -1, rc, committed;
 
     entry_init(ret_entry);
-    rc = check_queue(prefix, side);
+    rc = check_queue(end->prefix, end->side);
     if (rc == 0)
         rc = txn_begin(&txn);
     if (rc == 0) {
-        rc = find_end(&txn, &end, options.flags, &row, &fd);
+        rc = find_end(&txn, end, options.flags, &row, &fd);
         if (rc == 0) {
             rc = entry_take(&txn, &row, fd, options.flags, ret_entry);
         } else if (rc == DCACHE_NOT_FOUND) {
@@ -153,6 +229,22 @@ int dcache_pull(dcache *cache, const char *prefix, enum dcache_side side,
     txn_end(&txn);
     row_clear(&row);
     return rc;
+}
+
+int dcache_pull(dcache *cache, const char *prefix, enum dcache_side side,
+                const struct dcache_get_options *options, struct dcache_entry *ret_entry)
+{
+    struct end end = {.prefix = prefix, .side = side};
+
+    return take_end(cache, &end, options, ret_entry);
+}
+
+int dcache_popitem(dcache *cache, enum dcache_side side, const struct dcache_get_options *options,
+                   struct dcache_entry *ret_entry)
+{
+    struct end end = {.whole = true, .side = side};
+
+    return take_end(cache, &end, options, ret_entry);
 }
 
 /* Without a write, if the row at the end will do. */
@@ -222,4 +314,106 @@ int dcache_peekitem(dcache *cache, enum dcache_side side, const struct dcache_ge
     struct end end = {.whole = true, .side = side};
 
     return peek(cache, &end, options, ret_entry);
+}
+
+/* ---- by index ---- */
+
+/* Where the items of the queue NULL are, if the cache holds nothing else. */
+struct extent {
+    int64_t first, last; /* keys */
+    int64_t count;
+};
+
+/* Fails: NOT_FOUND (no queue, or other items beside it). */
+static int find_extent(dcache *cache, struct db *db, struct extent *ret)
+{
+    struct row first = {0}, last = {0};
+    bool alone = false;
+    int64_t size;
+    int rc = row_queue_key(db, NULL, DCACHE_FRONT, 0, &first);
+
+    if (rc == 0)
+        rc = row_queue_key(db, NULL, DCACHE_BACK, 0, &last);
+    ret->first = first.key.integer;
+    ret->last = last.key.integer;
+    row_clear(&first);
+    row_clear(&last);
+    if (rc == 0)
+        rc = row_are_between(db, ret->first, ret->last, &alone);
+    if (rc == 0 && !alone)
+        rc = DCACHE_NOT_FOUND;
+    return rc < 0 ? rc : txn_counters(cache->scope, db, &ret->count, &size);
+}
+
+/* The row that is `index` rows from a side. If the keys have no gap, its key follows from the first;
+ * else they are counted along the index, from the nearer end if it is known how many there are. */
+static int row_by_index(dcache *cache, struct db *db, const char *prefix, enum dcache_side side,
+                        int64_t index, struct row *ret_row)
+{
+    struct row key = {0};
+    struct extent extent;
+    int rc = prefix ? DCACHE_NOT_FOUND : find_extent(cache, db, &extent);
+
+    if (rc == 0 && index >= extent.count)
+        return DCACHE_NOT_FOUND;
+    if (rc == 0 && extent.last - extent.first == extent.count - 1) {
+        key.key = dcache_int(side == DCACHE_FRONT ? extent.first + index : extent.last - index);
+        return row_get(db, &key.key, 1, ret_row);
+    }
+    if (rc == 0 && index > extent.count / 2) {
+        side = other(side);
+        index = extent.count - 1 - index;
+    }
+    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+        rc = row_queue_key(db, prefix, side, index, &key);
+    if (rc == 0)
+        rc = row_get(db, &key.key, 1, ret_row);
+    row_clear(&key);
+    return rc;
+}
+
+static int read_by_index(dcache *cache, const char *prefix, enum dcache_side side, int64_t index,
+                         struct row *ret_row)
+{
+    struct db *db;
+    int rc = txn_snapshot_begin(cache, &db);
+
+    if (rc < 0)
+        return rc;
+    rc = row_by_index(cache, db, prefix, side, index, ret_row);
+    txn_snapshot_end(cache, db);
+    return rc == 0 && !row_is_live(ret_row) ? DCACHE_NOT_FOUND : rc;
+}
+
+int dcache_peek_at(dcache *cache, const char *prefix, enum dcache_side side, int64_t index,
+                   const struct dcache_get_options *given, struct dcache_entry *ret_entry)
+{
+    ENTRY_OPTIONS(struct dcache_get_options, options, given);
+    char *missing = NULL;
+    struct row row = {0};
+    int fd, rc = check_queue(prefix, side);
+
+    entry_init(ret_entry);
+    if (rc == 0 && index < 0)
+        rc = os_fail(DCACHE_INVALID, "an index is counted from a side, from 0");
+    while (rc == 0) {
+        rc = read_by_index(cache, prefix, side, index, &row);
+        if (rc < 0)
+            break;
+        rc = entry_open_file(cache->store, &row, options.flags, &fd);
+        if (rc == 0) {
+            rc = entry_fill(&row, fd, options.flags, ret_entry);
+            break;
+        }
+        /* The value was replaced or taken just now: look again. */
+        if (rc != DCACHE_NOT_FOUND || (missing && strcmp(missing, row.filename) == 0))
+            break;
+        free(missing);
+        missing = os_strdup(row.filename);
+        rc = missing ? 0 : DCACHE_NOMEM;
+        row_clear(&row);
+    }
+    free(missing);
+    row_clear(&row);
+    return rc;
 }

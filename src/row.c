@@ -19,7 +19,16 @@
 #define META_BY_KEY                                                                     \
     "rowid, NULL, NULL, store_time, expire_time, NULL, access_count, NULL, size, NULL," \
     " filename, NULL"
-#define QUEUE_NUMBER " typeof(key) = 'integer'"
+/* All in the index by key: the table is not looked into. */
+#define KEY_ONLY "rowid, key, raw, 0, NULL, 0, 0, NULL, 0, 0, NULL, NULL"
+#define QUEUE_NUMBERS                                     \
+    " FROM Cache WHERE 0 < key AND key < 999999999999999" \
+    " AND raw = 1 AND typeof(key) = 'integer'"
+/* The length keeps 'a-1-500000000000000' out of the queue 'a'. */
+#define QUEUE_TEXTS                                       \
+    " FROM Cache WHERE ?1 < key AND key < ?2 AND raw = 1" \
+    " AND length(CAST(key AS BLOB)) = ?3"                 \
+    " AND substr(key, -15) NOT GLOB '*[^0-9]*'"
 #define PINNED "1e12" /* ROW_PINNED_TIME */
 
 enum {
@@ -32,6 +41,7 @@ enum {
     OVERWRITE_HINTED,
     DELETE,
     TOUCH,
+    RENAME,
     SET_SIZE,
     SET_NUMBER,
     ADD_ACCESS,
@@ -39,6 +49,10 @@ enum {
     QUEUE_LAST,
     QUEUE_TEXT_FIRST,
     QUEUE_TEXT_LAST,
+    KEY_FIRST,
+    KEY_LAST,
+    KEY_TEXT_FIRST,
+    KEY_TEXT_LAST,
     END_FIRST,
     END_LAST,
     EXPIRED,
@@ -50,6 +64,7 @@ enum {
     FILES,
     MIN_COUNT,
     MAX_ROWID,
+    ARE_BETWEEN,
     TOTALS,
     COUNT_EXPIRED,
     HAS_FILE
@@ -78,23 +93,21 @@ static const char *const sql[] = {
         " WHERE rowid = ?1 AND key = ?11 AND raw = ?12 AND filename IS NULL AND size = 0",
     [DELETE] = "DELETE FROM Cache WHERE rowid = ?1",
     [TOUCH] = "UPDATE Cache SET expire_time = ?2 WHERE rowid = ?1",
+    [RENAME] = "UPDATE Cache SET key = ?2, raw = ?3 WHERE rowid = ?1",
     [SET_SIZE] = "UPDATE Cache SET size = ?2 WHERE rowid = ?1",
     [SET_NUMBER] = "UPDATE Cache SET store_time = ?2, access_time = ?3, access_count = ?4,"
                    " value = ?5 WHERE rowid = ?1",
     [ADD_ACCESS] = "UPDATE Cache SET access_time = max(access_time, ?2),"
                    " access_count = access_count + ?3"
                    " WHERE rowid = ?1 AND store_time < " PINNED,
-    [QUEUE_FIRST] = "SELECT " COLUMNS " FROM Cache WHERE 0 < key AND key < 999999999999999"
-                    " AND raw = 1 AND" QUEUE_NUMBER " ORDER BY key LIMIT 1",
-    [QUEUE_LAST] = "SELECT " COLUMNS " FROM Cache WHERE 0 < key AND key < 999999999999999"
-                   " AND raw = 1 AND" QUEUE_NUMBER " ORDER BY key DESC LIMIT 1",
-    /* The length keeps 'a-1-500000000000000' out of the queue 'a'. */
-    [QUEUE_TEXT_FIRST] = "SELECT " COLUMNS " FROM Cache WHERE ?1 < key AND key < ?2 AND raw = 1"
-                         " AND length(CAST(key AS BLOB)) = ?3 AND substr(key, -15) NOT GLOB"
-                         " '*[^0-9]*' ORDER BY key LIMIT 1",
-    [QUEUE_TEXT_LAST] = "SELECT " COLUMNS " FROM Cache WHERE ?1 < key AND key < ?2 AND raw = 1"
-                        " AND length(CAST(key AS BLOB)) = ?3 AND substr(key, -15) NOT GLOB"
-                        " '*[^0-9]*' ORDER BY key DESC LIMIT 1",
+    [QUEUE_FIRST] = "SELECT " COLUMNS QUEUE_NUMBERS " ORDER BY key LIMIT 1",
+    [QUEUE_LAST] = "SELECT " COLUMNS QUEUE_NUMBERS " ORDER BY key DESC LIMIT 1",
+    [QUEUE_TEXT_FIRST] = "SELECT " COLUMNS QUEUE_TEXTS " ORDER BY key LIMIT 1",
+    [QUEUE_TEXT_LAST] = "SELECT " COLUMNS QUEUE_TEXTS " ORDER BY key DESC LIMIT 1",
+    [KEY_FIRST] = "SELECT " KEY_ONLY QUEUE_NUMBERS " ORDER BY key LIMIT 1 OFFSET ?4",
+    [KEY_LAST] = "SELECT " KEY_ONLY QUEUE_NUMBERS " ORDER BY key DESC LIMIT 1 OFFSET ?4",
+    [KEY_TEXT_FIRST] = "SELECT " KEY_ONLY QUEUE_TEXTS " ORDER BY key LIMIT 1 OFFSET ?4",
+    [KEY_TEXT_LAST] = "SELECT " KEY_ONLY QUEUE_TEXTS " ORDER BY key DESC LIMIT 1 OFFSET ?4",
     [END_FIRST] = "SELECT " COLUMNS " FROM Cache ORDER BY rowid LIMIT 1",
     [END_LAST] = "SELECT " COLUMNS " FROM Cache ORDER BY rowid DESC LIMIT 1",
     [EXPIRED] = VICTIM "expire_time < ?1 ORDER BY expire_time LIMIT ?2",
@@ -107,6 +120,8 @@ static const char *const sql[] = {
     [MIN_COUNT] = "SELECT access_count FROM Cache WHERE access_count < 4611686018427387904"
                   " ORDER BY access_count LIMIT 1",
     [MAX_ROWID] = "SELECT max(rowid) FROM Cache",
+    [ARE_BETWEEN] =
+        "SELECT (SELECT min(key) FROM Cache) >= ?1 AND (SELECT max(key) FROM Cache) <= ?2",
     [TOTALS] = "SELECT count(*), coalesce(sum(size), 0) FROM Cache",
     [COUNT_EXPIRED] = "SELECT count(*) FROM Cache WHERE expire_time < ?1",
     [HAS_FILE] = "SELECT 1 FROM Cache WHERE filename = ?1 OR filename = ?2 LIMIT 1",
@@ -310,19 +325,20 @@ bool row_get_read_schema(struct db *db)
     return times > 0;
 }
 
-int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, struct row *ret_row)
+/* `first` is the statement for the front; the one for the back comes after it, those for text two
+ * further on. */
+static int queue_row(struct db *db, int first, const char *prefix, enum dcache_side side,
+                     int64_t skip, struct row *ret_row)
 {
     sqlite3_stmt *s;
     char *low = NULL, *high = NULL;
-    int rc;
+    int rc = statement(db, first + (side == DCACHE_BACK) + (prefix ? 2 : 0), &s);
 
-    if (!prefix) {
-        rc = statement(db, side == DCACHE_FRONT ? QUEUE_FIRST : QUEUE_LAST, &s);
-        return rc < 0 ? rc : take(db, s, NULL, 0, ret_row);
-    }
-    rc = statement(db, side == DCACHE_FRONT ? QUEUE_TEXT_FIRST : QUEUE_TEXT_LAST, &s);
     if (rc < 0)
         return rc;
+    (void)sqlite3_bind_int64(s, 4, skip); /* of those with an offset only */
+    if (!prefix)
+        return take(db, s, NULL, 0, ret_row);
     low = os_format("%s-000000000000000", prefix);
     high = os_format("%s-999999999999999", prefix);
     if (low && high) {
@@ -341,6 +357,17 @@ int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, stru
     free(low);
     free(high);
     return rc;
+}
+
+int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, struct row *ret_row)
+{
+    return queue_row(db, QUEUE_FIRST, prefix, side, 0, ret_row);
+}
+
+int row_queue_key(struct db *db, const char *prefix, enum dcache_side side, int64_t skip,
+                  struct row *ret_row)
+{
+    return queue_row(db, KEY_FIRST, prefix, side, skip, ret_row);
 }
 
 int row_end(struct db *db, enum dcache_side side, struct row *ret_row)
@@ -474,6 +501,20 @@ int row_touch(struct db *db, int64_t rowid, double expire_time)
     return db_run(db, s);
 }
 
+int row_rename(struct db *db, int64_t rowid, const struct dcache_value *key, int raw)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, RENAME, &s);
+
+    if (rc == 0)
+        rc = db_bind(db, s, 2, key);
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int64(s, 1, rowid);
+    (void)sqlite3_bind_int(s, 3, raw);
+    return db_run(db, s);
+}
+
 int row_set_size(struct db *db, int64_t rowid, int64_t size)
 {
     sqlite3_stmt *s;
@@ -600,6 +641,21 @@ int row_min_access_count(struct db *db, int64_t *ret_count)
 int row_max_rowid(struct db *db, int64_t *ret_rowid)
 {
     return integer(db, MAX_ROWID, ret_rowid);
+}
+
+int row_are_between(struct db *db, int64_t low, int64_t high, bool *ret_are)
+{
+    sqlite3_stmt *s;
+    int64_t are = 0;
+    int rc = statement(db, ARE_BETWEEN, &s);
+
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int64(s, 1, low);
+    (void)sqlite3_bind_int64(s, 2, high);
+    rc = db_integer(db, s, 0, &are);
+    *ret_are = are != 0;
+    return rc;
 }
 
 int row_totals(struct db *db, int64_t *ret_count, int64_t *ret_size)

@@ -59,6 +59,7 @@ int row_update(struct db *db, int64_t rowid, const struct row *row); /* all but 
 int row_overwrite(struct db *db, const struct row *row, int64_t *ret_rowid);
 int row_delete(struct db *db, int64_t rowid);
 int row_touch(struct db *db, int64_t rowid, double expire_time);
+int row_rename(struct db *db, int64_t rowid, const struct dcache_value *key, int raw);
 int row_set_size(struct db *db, int64_t rowid, int64_t size);
 
 /* A number's new value: a write, and for the policy an access. */
@@ -71,6 +72,10 @@ int row_add_access(struct db *db, int64_t rowid, double time, int64_t count);
 /* First (DCACHE_FRONT) or last row of a queue: integer keys, or text keys `prefix` + '-' + 15
  * digits. Fails: NOT_FOUND. */
 int row_queue_end(struct db *db, const char *prefix, enum dcache_side side, struct row *ret_row);
+
+/* Rowid, key and raw of a row of a queue, `skip` rows from a side; no more of it. Fails: NOT_FOUND. */
+int row_queue_key(struct db *db, const char *prefix, enum dcache_side side, int64_t skip,
+                  struct row *ret_row);
 
 /* First or last row by rowid. Fails: NOT_FOUND. */
 int row_end(struct db *db, enum dcache_side side, struct row *ret_row);
@@ -105,6 +110,7 @@ int row_victims(struct db *db, const struct row_query *query, int limit, struct 
 
 int row_min_access_count(struct db *db, int64_t *ret_count); /* of what is not pinned; 0: none */
 int row_max_rowid(struct db *db, int64_t *ret_rowid);
+int row_are_between(struct db *db, int64_t low, int64_t high, bool *ret_are); /* all keys */
 int row_totals(struct db *db, int64_t *ret_count, int64_t *ret_size);
 int row_count_expired(struct db *db, double now, int64_t *ret_count);
 int row_has_file(struct db *db, const char *filename, bool *ret_has);

@@ -56,8 +56,10 @@ static const struct known known[] = {
     {"sqlite_synchronous", FIELD(synchronous), 1, 0, 3, NULL},
     {"disk_min_file_size", FIELD(min_file_size), 1 << 15, 0, INT64_MAX, NULL},
     {"disk_pickle_protocol", FIELD(pickle_protocol), 5, 0, 255, NULL},
+    {"deque_maxlen", FIELD(deque_maxlen), -1, -1, INT64_MAX, NULL},
 };
 #define KNOWN (sizeof known / sizeof *known)
+#define KNOWN_OF_FORMAT 12 /* the rest has a row only where it has been set */
 
 static const char *const counters[] = {"count", "size", "hits", "misses", "evictions"};
 #define COUNTERS (sizeof counters / sizeof *counters)
@@ -162,6 +164,7 @@ int settings_load(struct db *db, struct settings *settings, bool *ret_complete)
     size_t present = 0;
     sqlite3_stmt *s;
     int rc = statement(db, LIST, &s);
+    const struct known *k;
 
     if (rc < 0)
         return rc;
@@ -172,9 +175,11 @@ int settings_load(struct db *db, struct settings *settings, bool *ret_complete)
         if (!name)
             continue;
         settings_apply(settings, name, &value);
-        present += find(name) || (is_counter(name) && strcmp(name, "evictions") != 0);
+        k = find(name);
+        present += k ? k < known + KNOWN_OF_FORMAT
+                     : is_counter(name) && strcmp(name, "evictions") != 0;
     }
-    *ret_complete = present == KNOWN + COUNTERS_OF_FORMAT;
+    *ret_complete = present == KNOWN_OF_FORMAT + COUNTERS_OF_FORMAT;
     return rc;
 }
 
@@ -203,7 +208,7 @@ int settings_put_defaults(struct db *db)
     struct dcache_value zero = dcache_int(0);
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < KNOWN; i++) {
+    for (size_t i = 0; rc == 0 && i < KNOWN_OF_FORMAT; i++) {
         struct dcache_value initial = known[i].names ? dcache_text(known[i].names[known[i].initial])
                                                      : dcache_int(known[i].initial);
 
@@ -324,6 +329,19 @@ int settings_counter(struct db *db, const char *name, int64_t *ret_value)
     if (rc == 0)
         rc = db_bind(db, s, 1, &key);
     return rc < 0 ? rc : db_integer(db, s, 0, ret_value);
+}
+
+int settings_maxlen(struct db *db, int64_t *ret_maxlen)
+{
+    struct dcache_value value = dcache_none();
+    struct settings settings = {.deque_maxlen = -1};
+    int rc = settings_get(db, "deque_maxlen", &value);
+
+    if (rc == 0)
+        settings_apply(&settings, "deque_maxlen", &value);
+    dcache_value_clear(&value);
+    *ret_maxlen = settings.deque_maxlen;
+    return rc == DCACHE_NOT_FOUND ? 0 : rc;
 }
 
 int settings_counter_add(struct db *db, const char *name, int64_t delta)

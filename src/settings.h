@@ -27,6 +27,7 @@ struct settings {
     _Atomic int64_t synchronous;
     _Atomic int64_t min_file_size;
     _Atomic int64_t pickle_protocol;
+    _Atomic int64_t deque_maxlen; /* -1: none */
 };
 
 void settings_default(struct settings *settings);
@@ -49,6 +50,9 @@ int settings_put_defaults(struct db *db);
 
 /* All rows but the counters, sorted. */
 int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *ret_count);
+
+/* deque_maxlen as the transaction of this connection sees it, which may have changed it. */
+int settings_maxlen(struct db *db, int64_t *ret_maxlen);
 
 /* A counter: count, size, hits, misses, evictions; 0 when its row is missing. */
 int settings_counter(struct db *db, const char *name, int64_t *ret_value);

@@ -574,3 +574,22 @@ void txn_read_end(struct dcache *cache, struct db *db)
     else
         store_return(cache->store, db);
 }
+
+int txn_snapshot_begin(struct dcache *cache, struct db **ret_db)
+{
+    int rc = txn_read_begin(cache, ret_db);
+
+    if (rc < 0 || cache->scope)
+        return rc;
+    rc = db_exec(*ret_db, "BEGIN");
+    if (rc < 0)
+        txn_read_end(cache, *ret_db);
+    return rc;
+}
+
+void txn_snapshot_end(struct dcache *cache, struct db *db)
+{
+    if (!cache->scope && !sqlite3_get_autocommit(db->handle) && db_exec(db, "COMMIT") < 0)
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* nothing was written */
+    txn_read_end(cache, db);
+}

@@ -111,4 +111,8 @@ int txn_counters(const struct txn *scope, struct db *db, int64_t *ret_count, int
 int txn_read_begin(struct dcache *cache, struct db **ret_db);
 void txn_read_end(struct dcache *cache, struct db *db);
 
+/* The same for several statements that are to see one moment. */
+int txn_snapshot_begin(struct dcache *cache, struct db **ret_db);
+void txn_snapshot_end(struct dcache *cache, struct db *db);
+
 #endif

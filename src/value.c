@@ -312,6 +312,63 @@ uint32_t dcache_hash(const struct dcache_value *key)
     return adler32(big_endian, 8);
 }
 
+/* Exact: 2^53 + 1 as an integer is more than 2^53 as a real. */
+static int compare_int_with_double(int64_t integer, double real)
+{
+    int64_t whole;
+
+    if (real >= 9223372036854775808.0)
+        return -1;
+    if (real < -9223372036854775808.0)
+        return 1;
+    whole = (int64_t)real;
+    if (integer != whole)
+        return integer < whole ? -1 : 1;
+    return ((double)whole < real) ? -1 : (double)whole > real;
+}
+
+static int compare_numbers(const struct dcache_value *a, const struct dcache_value *b)
+{
+    bool a_nan = a->type == DCACHE_DOUBLE && isnan(a->real);
+    bool b_nan = b->type == DCACHE_DOUBLE && isnan(b->real);
+
+    if (a_nan || b_nan)
+        return b_nan - a_nan;
+    if (a->type == DCACHE_INT && b->type == DCACHE_INT)
+        return (a->integer > b->integer) - (a->integer < b->integer);
+    if (a->type == DCACHE_INT)
+        return compare_int_with_double(a->integer, b->real);
+    if (b->type == DCACHE_INT)
+        return -compare_int_with_double(b->integer, a->real);
+    return (a->real > b->real) - (a->real < b->real);
+}
+
+/* Where a type stands among the others. */
+static int rank(enum dcache_type type)
+{
+    if (type == DCACHE_DOUBLE)
+        return DCACHE_INT;
+    return type > DCACHE_PICKLE ? DCACHE_FD : (int)type;
+}
+
+int dcache_value_compare(const struct dcache_value *a, const struct dcache_value *b)
+{
+    size_t size;
+    int order = rank(a->type) - rank(b->type);
+
+    if (order != 0)
+        return order < 0 ? -1 : 1;
+    if (rank(a->type) == DCACHE_INT)
+        return compare_numbers(a, b);
+    if (!value_is_data(a))
+        return 0;
+    size = a->size < b->size ? a->size : b->size;
+    order = size > 0 ? memcmp(a->data, b->data, size) : 0;
+    if (order == 0)
+        return (a->size > b->size) - (a->size < b->size);
+    return order < 0 ? -1 : 1;
+}
+
 void dcache_value_clear(struct dcache_value *value)
 {
     if (value && value_is_data(value))

@@ -5,13 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 library=${1:-build/plain/libdiskcache.so}
 
-# A declaration may run over several lines, so the header is taken as one.
+# A declaration may run over several lines, so the headers are taken as one.
 promised=$(cat include/diskcache*.h | tr '\n' ' ' | grep -oE 'DCACHE_API [^;(]*\(' |
     grep -oE 'dcache_[a-z0-9_]+\($' | tr -d '(' | sort)
 exported=$(nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort)
 
 if [ "$promised" != "$exported" ]; then
-    echo 'check_exports: < only in the header, > only in the library' >&2
+    echo 'check_exports: < only in the headers, > only in the library' >&2
     diff <(echo "$promised") <(echo "$exported") >&2 || true
     exit 1
 fi

@@ -18,7 +18,7 @@ DESTDIR=$root scripts/install.sh >/dev/null
 
 # Everything is there, and only below the prefix.
 libdir=$(dirname "$(find "$root$prefix" -name libdiskcache.so)")
-for path in "$root$prefix"/{include/diskcache{,_recipes}.h,bin/diskcache,share/man/man{1,3}/diskcache.{1,3}} \
+for path in "$root$prefix"/{include/diskcache{,_collections,_recipes}.h,bin/diskcache,share/man/man{1,3}/diskcache.{1,3}} \
     "$libdir"/{libdiskcache.{a,so,so.6,so.6.0.0},pkgconfig/diskcache.pc} \
     "$libdir"/cmake/diskcache/diskcacheConfig{,Version}.cmake \
     "$root$prefix"/share/{bash-completion/completions/diskcache,zsh/site-functions/_diskcache} \

@@ -1,12 +1,12 @@
 #!/bin/bash
 # The include law: a file in src/ includes only headers from lines below its own, and its own; the
-# tool, the tests from outside and the Python extension include only <diskcache.h> of ours.
+# tool, the tests from outside and the Python extension include only <diskcache*.h> of ours.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Top to bottom; names on one line do not know each other.
 layers='
-lock
+deque index lock
 hold permits
 claim
 cache queue iterate bulk handle maintain backup
@@ -61,7 +61,7 @@ for path in src/*.[ch]; do
     done < <(quoted "$path")
 done
 
-# Outside of the library: its own headers by name, ours only as <diskcache.h>.
+# Outside of the library: its own headers by name, ours only as <diskcache*.h>.
 while read -r path; do
     dir=${path%/*}
     while read -r header; do
