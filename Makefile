@@ -13,6 +13,10 @@ all: ready-to-build
 demo: all
 	@examples/demo.sh $(TOOL)
 
+# The Python package, in the virtual environment .venv of this clone.
+python: ready-to-build
+	@scripts/python.sh
+
 # Everything that has to be true of a commit. Ends with "N passed, N failed".
 check: ready-to-check
 	@scripts/check.sh
@@ -54,7 +58,7 @@ format: ready-to-check
 	@scripts/sources.sh all | xargs clang-format -i
 
 clean:
-	rm -rf build
+	rm -rf build .venv
 
 ready-to-build:
 	@scripts/bootstrap.sh build
@@ -62,5 +66,5 @@ ready-to-build:
 ready-to-check:
 	@scripts/bootstrap.sh check
 
-.PHONY: all demo check bench install torture sanitize tsan valgrind coverage tidy format clean \
+.PHONY: all demo python check bench install torture sanitize tsan valgrind coverage tidy format clean \
 	ready-to-build ready-to-check

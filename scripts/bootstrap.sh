@@ -28,6 +28,10 @@ compiles() {
         -include setjmp.h -include stdint.h -
 }
 
+python_headers_there() {
+    /usr/bin/python3 -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")'
+}
+
 venv_works() {
     /usr/bin/python3 -c 'import ensurepip, venv'
 }
@@ -55,6 +59,7 @@ if [ "${1:-build}" = check ]; then
     want valgrind 'make valgrind' runs valgrind
     want strace 'counts of system calls' strace -V
     want sqlite3 'looks into a cache from outside' sqlite3 -version
+    want python3-dev 'headers for the Python extension' python_headers_there
     want python3-venv 'environment for diskcache 5.6.3, the original' venv_works
 fi
 

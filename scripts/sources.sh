@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 case $1 in
-all) find include src cli tests bench examples -name '*.[ch]' | LC_ALL=C sort ;;
-checked) find src cli -name '*.[ch]' | LC_ALL=C sort ;;
+all) find include src cli python tests bench examples -name '*.[ch]' | LC_ALL=C sort ;;
+checked) find src cli python -name '*.[ch]' | LC_ALL=C sort ;;
 *) exit 2 ;;
 esac

@@ -70,6 +70,6 @@ while read -r path; do
         *) [ -f "$dir/$header" ] || complain "$path includes \"$header\", which is not there" ;;
         esac
     done < <(quoted "$path")
-done < <(find cli examples bench tests -path tests/unit -prune -o -name '*.[ch]' -print)
+done < <(find cli examples bench python tests -path tests/unit -prune -o -name '*.[ch]' -print)
 
 exit $broken

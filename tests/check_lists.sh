@@ -4,8 +4,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 forgotten=0
-for path in src/*.c cli/*.c tests/unit/*.c tests/[!u]*/*.c bench/*.c; do
+for path in src/*.c cli/*.c python/diskcache/*.py* python/diskcache/_core/*.c tests/unit/*.c tests/[!u]*/*.c bench/*.c; do
     case $path in
+    python/*) grep -qF "'${path#python/}'" python/meson.build && continue ;;
     src/* | cli/*) grep -qF "'$path'" meson.build && continue ;;
     tests/unit/test_*)
         name=${path#tests/unit/test_}

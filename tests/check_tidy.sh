@@ -5,8 +5,10 @@ set -eu
 cd "$(dirname "$0")/.."
 
 mkdir -p build/tidy
-rules=$(cat .clang-tidy tests/check_tidy.sh include/*.h src/*.h cli/*.h | sha256sum)
+rules=$(cat .clang-tidy tests/check_tidy.sh include/*.h src/*.h cli/*.h python/diskcache/_core/*.h | sha256sum)
 export rules="${rules%% *}"
+python_headers=$(/usr/bin/python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')
+export python_headers
 
 # shellcheck disable=SC2016 # for the inner shell to expand
 scripts/sources.sh checked | grep '\.c$' | xargs -P "${1:-2}" -I '{}' sh -c '
@@ -14,6 +16,7 @@ scripts/sources.sh checked | grep '\.c$' | xargs -P "${1:-2}" -I '{}' sh -c '
     clean=build/tidy/${sum%% *}
     [ ! -f "$clean" ] || exit 0
     if clang-tidy --quiet "$1" -- -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc \
+        -isystem "$python_headers" \
         >"$clean.$$" 2>&1; then
         mv "$clean.$$" "$clean"
     else

@@ -1,0 +1,178 @@
+/* cache.c - the type that diskcache.Cache and its kin are made of: opening, closing, its slots. */
+#include "core.h"
+
+/* ---- open and close ---- */
+
+static int settings_in(struct state *state, PyObject *dict, struct dcache_setting *list,
+                       PyObject *owned)
+{
+    PyObject *name, *object, *more;
+    Py_ssize_t at = 0;
+    size_t i = 0;
+
+    while (PyDict_Next(dict, &at, &name, &object)) {
+        list[i].name = PyUnicode_AsUTF8(name);
+        if (!list[i].name || args_plain(state, object, &list[i].value, &more) < 0)
+            return -1;
+        if (more && PyList_Append(owned, more) < 0) {
+            Py_DECREF(more);
+            return -1;
+        }
+        Py_XDECREF(more);
+        i++;
+    }
+    return 0;
+}
+
+/* _open(directory, timeout, settings, flags, shards): what __init__ has found out. Only the settings
+ * that are named are stored. */
+static PyObject *cache_open(PyObject *object, PyTypeObject *defining, PyObject *const *args,
+                            Py_ssize_t nargs, PyObject *kwnames)
+{
+    CacheObject *self = (CacheObject *)object;
+    struct dcache_setting *list = NULL;
+    PyObject *owned = NULL, *directory = NULL;
+    int rc = -1;
+
+    (void)kwnames;
+    if (nargs != 5 || !PyDict_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "_open(directory, timeout, settings, flags, shards)");
+        return NULL;
+    }
+    self->state = PyType_GetModuleState(defining);
+    if (!PyUnicode_FSConverter(args[0], &directory))
+        return NULL;
+    Py_XSETREF(self->directory, directory);
+    self->timeout = PyFloat_AsDouble(args[1]);
+    self->open_flags = (unsigned)PyLong_AsUnsignedLong(args[3]);
+    self->shards = (int)PyLong_AsLong(args[4]);
+    if (PyErr_Occurred())
+        return NULL;
+    if (self->timeout == 0) /* for the library that is the default */
+        self->timeout = -1;
+    handle_release(self->handle);
+    self->handle = NULL;
+    list = PyMem_Calloc((size_t)PyDict_GET_SIZE(args[2]) + 1, sizeof *list);
+    owned = PyList_New(0);
+    if (!list)
+        PyErr_NoMemory();
+    else if (owned && settings_in(self->state, args[2], list, owned) == 0)
+        rc = handle_open(self, list, (size_t)PyDict_GET_SIZE(args[2]));
+    PyMem_Free(list);
+    Py_XDECREF(owned);
+    return rc < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* _use(disk, custom, aliases, removes): which Disk, and which of its hooks are its own. */
+static PyObject *use(PyObject *object, PyObject *args)
+{
+    CacheObject *self = (CacheObject *)object;
+    int custom, aliases, removes;
+    PyObject *disk;
+
+    if (!PyArg_ParseTuple(args, "Oppp:_use", &disk, &custom, &aliases, &removes))
+        return NULL;
+    Py_INCREF(disk);
+    Py_XSETREF(self->disk, disk);
+    self->custom = custom;
+    self->aliases = aliases;
+    self->removes = removes;
+    Py_RETURN_NONE;
+}
+
+static PyObject *cache_close(PyObject *object, PyObject *unused)
+{
+    CacheObject *self = (CacheObject *)object;
+    struct handle *handle = self->handle;
+
+    (void)unused;
+    self->handle = NULL;
+    handle_release(handle);
+    Py_RETURN_NONE;
+}
+
+static PyObject *get_disk(PyObject *object, void *unused)
+{
+    CacheObject *self = (CacheObject *)object;
+
+    (void)unused;
+    return Py_NewRef(self->disk ? self->disk : Py_None);
+}
+
+static PyObject *get_lenient(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((CacheObject *)object)->lenient);
+}
+
+static int set_lenient(PyObject *object, PyObject *value, void *unused)
+{
+    (void)unused;
+    return args_bool(value, false, &((CacheObject *)object)->lenient);
+}
+
+/* ---- the type ---- */
+
+static int cache_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(((CacheObject *)object)->disk);
+    return 0;
+}
+
+static int cache_clear(PyObject *object)
+{
+    Py_CLEAR(((CacheObject *)object)->disk);
+    return 0;
+}
+
+static void cache_dealloc(PyObject *object)
+{
+    CacheObject *self = (CacheObject *)object;
+    PyTypeObject *type = Py_TYPE(object);
+
+    PyObject_GC_UnTrack(object);
+    handle_release(self->handle);
+    Py_CLEAR(self->directory);
+    Py_CLEAR(self->disk);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static PyMethodDef cache_methods[] = {
+    {"_open", (PyCFunction)(void (*)(void))cache_open, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     NULL},
+    {"_use", use, METH_VARARGS, NULL},
+    {"_begin", transaction_begin, METH_VARARGS, NULL},
+    {"close", cache_close, METH_NOARGS,
+     "close($self)\n--\n\nClose the directory; the next operation opens it again."},
+    {NULL},
+};
+
+static PyGetSetDef cache_getset[] = {
+    {"_disk", get_disk, NULL, NULL, NULL},
+    {"_txn_id", transaction_owner, NULL, NULL, NULL},
+    {"_lenient", get_lenient, set_lenient, NULL, NULL},
+    {NULL},
+};
+
+static PyType_Slot cache_slots[] = {
+    {Py_tp_dealloc, (void *)cache_dealloc},
+    {Py_tp_traverse, (void *)cache_traverse},
+    {Py_tp_clear, (void *)cache_clear},
+    {Py_tp_methods, cache_methods},
+    {Py_tp_getset, cache_getset},
+    {Py_tp_iter, (void *)iterate_forward},
+    {Py_mp_subscript, (void *)operation_subscript},
+    {Py_mp_ass_subscript, (void *)operation_assign},
+    {Py_mp_length, (void *)whole_length},
+    {Py_sq_contains, (void *)operation_contains},
+    {0, NULL},
+};
+
+PyType_Spec cache_spec = {
+    .name = "diskcache._core.Cache",
+    .basicsize = sizeof(CacheObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = cache_slots,
+};

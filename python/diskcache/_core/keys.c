@@ -1,0 +1,309 @@
+/* keys.c - keys: what they are as C values, and the other forms under which 5.6.3 may have them. */
+#include "core.h"
+
+/* ---- pickles ---- */
+
+/* As 5.6.3 makes it: by the pickler, then without the PUTs that nothing refers to. */
+static PyObject *plain_pickle(struct state *state, PyObject *object, PyObject *protocol)
+{
+    PyObject *args[] = {object, protocol}, *pickle, *optimized;
+
+    if (!state->optimize) {
+        PyObject *module = PyImport_ImportModule("pickletools");
+
+        state->optimize = module ? PyObject_GetAttrString(module, "optimize") : NULL;
+        Py_XDECREF(module);
+        if (!state->optimize)
+            return NULL;
+    }
+    pickle = PyObject_Vectorcall(state->dumps, args, 2, NULL);
+    if (!pickle)
+        return NULL;
+    optimized = PyObject_CallOneArg(state->optimize, pickle);
+    Py_DECREF(pickle);
+    return optimized;
+}
+
+/* The form in which we store; `ret_ambiguous`: 5.6.3 may have others. */
+static PyObject *our_pickle(struct state *state, PyObject *object, PyObject *protocol,
+                            bool *ret_ambiguous)
+{
+    long number = PyLong_AsLong(protocol);
+    PyObject *pickle;
+
+    if (number == -1 && PyErr_Occurred())
+        return NULL;
+    pickle = canonical_pickle(object, number < 0 ? -1 : (int)number, ret_ambiguous);
+    if (pickle || PyErr_Occurred())
+        return pickle;
+    *ret_ambiguous = false;
+    return plain_pickle(state, object, protocol);
+}
+
+/* A list of the forms that 5.6.3 would give to this very object, and to one in which all that is
+ * equal is one object. */
+static PyObject *other_pickles(struct state *state, PyObject *object, PyObject *protocol)
+{
+    PyObject *seen = PyDict_New(), *shared = seen ? canonical_share(object, seen) : NULL;
+    PyObject *first = shared ? plain_pickle(state, object, protocol) : NULL;
+    PyObject *second = first ? plain_pickle(state, shared, protocol) : NULL;
+    PyObject *list = second ? Py_BuildValue("[OO]", first, second) : NULL;
+
+    Py_XDECREF(seen);
+    Py_XDECREF(shared);
+    Py_XDECREF(first);
+    Py_XDECREF(second);
+    return list;
+}
+
+PyObject *keys_pickle(PyObject *module, PyObject *args)
+{
+    PyObject *object, *protocol;
+    bool ambiguous;
+
+    if (!PyArg_ParseTuple(args, "OO!:key_pickle", &object, &PyLong_Type, &protocol))
+        return NULL;
+    return our_pickle(module_state(module), object, protocol, &ambiguous);
+}
+
+PyObject *keys_aliases(PyObject *module, PyObject *args)
+{
+    PyObject *object, *protocol, *ours;
+    bool ambiguous;
+
+    if (!PyArg_ParseTuple(args, "OO!:key_aliases", &object, &PyLong_Type, &protocol))
+        return NULL;
+    ours = our_pickle(module_state(module), object, protocol, &ambiguous);
+    Py_XDECREF(ours);
+    if (!ours)
+        return NULL;
+    return ambiguous ? other_pickles(module_state(module), object, protocol) : PyList_New(0);
+}
+
+/* ---- in ---- */
+
+static int pickle_in(struct key *key, struct call *call)
+{
+    PyObject *protocol = PyObject_GetAttr(call->self->disk, call->state->s_protocol);
+
+    key->owned = protocol ? our_pickle(call->state, key->object, protocol, &key->ambiguous) : NULL;
+    Py_XDECREF(protocol);
+    if (!key->owned)
+        return -1;
+    key->value = dcache_sized(DCACHE_PICKLE, PyBytes_AS_STRING(key->owned),
+                              (size_t)PyBytes_GET_SIZE(key->owned));
+    return 0;
+}
+
+/* (database key, raw), as a Disk's put() returns it. */
+static int pair_in(struct call *call, PyObject *pair, struct dcache_value *value, PyObject **owned)
+{
+    PyObject *more = NULL;
+    int raw;
+
+    *owned = NULL;
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+        PyErr_SetString(PyExc_TypeError, "put() of a Disk returns a key and whether it is raw");
+        return -1;
+    }
+    raw = PyObject_IsTrue(PyTuple_GET_ITEM(pair, 1));
+    if (raw < 0 || args_plain(call->state, PyTuple_GET_ITEM(pair, 0), value, &more) < 0)
+        return -1;
+    if (!raw && value->type == DCACHE_BYTES)
+        value->type = DCACHE_PICKLE;
+    *owned = more ? more : Py_NewRef(pair);
+    return 0;
+}
+
+static int custom_in(struct key *key, struct call *call)
+{
+    PyObject *pair = PyObject_CallMethodOneArg(call->self->disk, call->state->s_put, key->object);
+    int rc = pair ? pair_in(call, pair, &key->value, &key->owned) : -1;
+
+    key->ambiguous = call->self->aliases;
+    Py_XDECREF(pair);
+    return rc;
+}
+
+int key_in(struct key *key, struct call *call, PyObject *object)
+{
+    memset(key, 0, sizeof *key);
+    key->object = object;
+    key->other_count = -1;
+    if (call->self->custom)
+        return custom_in(key, call);
+    if (PyUnicode_CheckExact(object)) {
+        Py_ssize_t size;
+        const char *text = PyUnicode_AsUTF8AndSize(object, &size);
+
+        key->value = dcache_sized(DCACHE_TEXT, text, (size_t)size);
+        return text ? 0 : -1;
+    }
+    if (PyLong_CheckExact(object)) {
+        int overflow;
+
+        key->value = dcache_int(PyLong_AsLongLongAndOverflow(object, &overflow));
+        return overflow ? pickle_in(key, call) : 0;
+    }
+    if (PyBytes_CheckExact(object))
+        key->value = dcache_bytes(PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object));
+    else if (PyFloat_CheckExact(object))
+        key->value = dcache_double(PyFloat_AS_DOUBLE(object));
+    else if (object == Py_None)
+        key->value = dcache_none();
+    else
+        return pickle_in(key, call);
+    return 0;
+}
+
+void key_clear(struct key *key)
+{
+    for (int i = 0; i < key->other_count; i++)
+        Py_CLEAR(key->other_owned[i]);
+    Py_CLEAR(key->owned);
+}
+
+/* ---- other forms ---- */
+
+static bool same_value(const struct dcache_value *a, const struct dcache_value *b)
+{
+    return a->type == b->type && a->type >= DCACHE_TEXT && a->size == b->size &&
+           memcmp(a->data, b->data, a->size) == 0;
+}
+
+static int add_other(struct key *key, struct call *call, PyObject *form)
+{
+    struct dcache_value value;
+    PyObject *owned;
+
+    if (PyBytes_Check(form)) {
+        owned = Py_NewRef(form);
+        value = dcache_sized(DCACHE_PICKLE, PyBytes_AS_STRING(form),
+                             (size_t)PyBytes_GET_SIZE(form));
+    } else if (pair_in(call, form, &value, &owned) < 0) {
+        return -1;
+    }
+    for (int i = -1; i < key->other_count; i++)
+        if (same_value(&value, i < 0 ? &key->value : &key->others[i]) ||
+            key->other_count == KEY_OTHERS) {
+            Py_DECREF(owned);
+            return 0;
+        }
+    key->others[key->other_count] = value;
+    key->other_owned[key->other_count++] = owned;
+    return 0;
+}
+
+int key_others(struct key *key, struct call *call)
+{
+    PyObject *disk = call->self->disk, *forms = NULL, *protocol, *list;
+    int rc = 0;
+
+    if (key->other_count >= 0)
+        return 0;
+    key->other_count = 0;
+    if (call->self->custom) {
+        forms = PyObject_CallMethodOneArg(disk, call->state->s_aliases, key->object);
+    } else {
+        protocol = PyObject_GetAttr(disk, call->state->s_protocol);
+        forms = protocol ? other_pickles(call->state, key->object, protocol) : NULL;
+        Py_XDECREF(protocol);
+    }
+    list = forms ? PySequence_List(forms) : NULL;
+    Py_XDECREF(forms);
+    if (!list)
+        return -1;
+    for (Py_ssize_t i = 0; rc == 0 && i < PyList_GET_SIZE(list); i++)
+        rc = add_other(key, call, PyList_GET_ITEM(list, i));
+    Py_DECREF(list);
+    return rc;
+}
+
+/* ---- calls on a key ---- */
+
+/* On what is there, in one transaction: otherwise another could store our form meanwhile, and there
+ * would be two. */
+static int write_one_of(dcache *cache, struct key *key, key_step *step, void *arg)
+{
+    const struct dcache_value *form = &key->value;
+    dcache *txn;
+    int rc = dcache_begin(cache, -1, &txn);
+
+    if (rc < 0)
+        return rc;
+    rc = dcache_contains(txn, form);
+    for (int i = 0; rc == DCACHE_NOT_FOUND && i < key->other_count; i++) {
+        rc = dcache_contains(txn, &key->others[i]);
+        if (rc == 0)
+            form = &key->others[i];
+    }
+    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+        rc = step(txn, form, arg);
+    if (rc < 0) {
+        dcache_rollback(txn);
+        return rc;
+    }
+    return dcache_commit(txn);
+}
+
+int key_call(struct call *call, struct key *key, bool writes, key_step *step, void *arg)
+{
+    int rc = 0;
+
+    if (writes && key->ambiguous && key_others(key, call) < 0)
+        return DCACHE_CALLBACK;
+    Py_BEGIN_ALLOW_THREADS rc = writes && key->other_count > 0
+                                    ? write_one_of(call->cache, key, step, arg)
+                                    : step(call->cache, &key->value, arg);
+    Py_END_ALLOW_THREADS if (rc != DCACHE_NOT_FOUND || writes || !key->ambiguous) return rc;
+    if (key_others(key, call) < 0)
+        return DCACHE_CALLBACK;
+    Py_BEGIN_ALLOW_THREADS for (int i = 0; rc == DCACHE_NOT_FOUND && i < key->other_count; i++)
+        rc = step(call->cache, &key->others[i], arg);
+    Py_END_ALLOW_THREADS return rc;
+}
+
+/* ---- out ---- */
+
+PyObject *pickle_out(struct state *state, const struct dcache_value *value)
+{
+    PyObject *view = PyMemoryView_FromMemory((char *)(uintptr_t)value->data,
+                                             (Py_ssize_t)value->size, PyBUF_READ);
+    PyObject *object = view ? PyObject_CallOneArg(state->loads, view) : NULL;
+
+    Py_XDECREF(view);
+    return object;
+}
+
+/* The library knows two pickles by sight, None's and NaN's; a Disk's get() is given them again. */
+static PyObject *custom_out(struct call *call, const struct dcache_value *key)
+{
+    bool raw = key->type != DCACHE_PICKLE && key->type != DCACHE_NONE &&
+               !(key->type == DCACHE_DOUBLE && isnan(key->real));
+    PyObject *protocol = NULL, *stored, *object = NULL;
+
+    if (raw || key->type == DCACHE_PICKLE) {
+        stored = plain_out(key);
+    } else {
+        PyObject *plain = plain_out(key);
+
+        protocol = PyObject_GetAttr(call->self->disk, call->state->s_protocol);
+        stored = plain && protocol ? plain_pickle(call->state, plain, protocol) : NULL;
+        Py_XDECREF(plain);
+        Py_XDECREF(protocol);
+    }
+    if (stored)
+        object = PyObject_CallMethodObjArgs(call->self->disk, call->state->s_get, stored,
+                                            raw ? Py_True : Py_False, NULL);
+    Py_XDECREF(stored);
+    return object;
+}
+
+PyObject *key_out(struct call *call, const struct dcache_value *key)
+{
+    if (call->self->custom)
+        return custom_out(call, key);
+    if (key->type == DCACHE_PICKLE)
+        return pickle_out(call->state, key);
+    return plain_out(key);
+}

@@ -1,0 +1,202 @@
+/* module.c - diskcache._core: what it takes from Python, and what it gives. */
+#include "core.h"
+
+struct state *module_state(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+/* ---- what it takes ---- */
+
+static int from_module(const char *module_name, const char *const *names, PyObject **const *ret)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+
+    for (int i = 0; module && names[i]; i++) {
+        *ret[i] = PyObject_GetAttrString(module, names[i]);
+        if (!*ret[i])
+            Py_CLEAR(module);
+    }
+    Py_XDECREF(module);
+    return module ? 0 : -1;
+}
+
+static int take_imports(struct state *s)
+{
+    static const char *const sqlite[] = {
+        "Error", "OperationalError", "DatabaseError",
+        PY_VERSION_HEX < 0x030B0000 ? "InterfaceError" : "ProgrammingError", NULL};
+    static const char *const pickle[] = {"dumps", "loads", NULL};
+    static const char *const io[] = {"FileIO", "BufferedReader", NULL};
+
+    if (from_module("sqlite3", sqlite,
+                    (PyObject * *const[]){&s->sqlite_error, &s->operational_error,
+                                          &s->database_error, &s->unsupported}) < 0 ||
+        from_module("pickle", pickle, (PyObject * *const[]){&s->dumps, &s->loads}) < 0)
+        return -1;
+    return from_module("io", io, (PyObject * *const[]){&s->fileio, &s->buffered_reader});
+}
+
+static int take_names(struct state *s)
+{
+    const struct {
+        PyObject **name;
+        const char *text;
+    } names[] = {
+        {&s->s_protocol, "pickle_protocol"},
+        {&s->s_put, "put"},
+        {&s->s_get, "get"},
+        {&s->s_store, "store"},
+        {&s->s_fetch, "fetch"},
+        {&s->s_remove, "remove"},
+        {&s->s_aliases, "aliases"},
+        {&s->s_total_seconds, "total_seconds"},
+        {&s->s_name, "name"},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        *names[i].name = PyUnicode_InternFromString(names[i].text);
+        if (!*names[i].name)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- what it gives ---- */
+
+static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+
+    if (type && PyModule_AddType(module, (PyTypeObject *)type) < 0)
+        Py_CLEAR(type);
+    return (PyTypeObject *)type;
+}
+
+/* A type has one table of methods; ours are in several files. */
+static int add_methods(PyTypeObject *type, PyMethodDef *methods)
+{
+    for (; methods->ml_name; methods++) {
+        PyObject *method = PyDescr_NewMethod(type, methods);
+        int rc = method ? PyObject_SetAttrString((PyObject *)type, methods->ml_name, method) : -1;
+
+        Py_XDECREF(method);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_types(PyObject *module, struct state *s)
+{
+    PyMethodDef *const tables[] = {operation_methods, iterate_methods, queue_methods, bulk_methods,
+                                   whole_methods};
+
+    s->cache_type = add_type(module, &cache_spec);
+    s->iter_type = add_type(module, &iter_spec);
+    s->txn_type = add_type(module, &txn_spec);
+    s->stats_type = PyStructSequence_NewType(&stats_desc);
+    if (!s->cache_type || !s->iter_type || !s->txn_type || !s->stats_type)
+        return -1;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (add_methods(s->cache_type, tables[i]) < 0)
+            return -1;
+    return 0;
+}
+
+static int execute(PyObject *module)
+{
+    struct state *s = module_state(module);
+
+    if (take_imports(s) < 0 || take_names(s) < 0 || add_types(module, s) < 0)
+        return -1;
+    s->timeout = PyErr_NewExceptionWithDoc("diskcache.core.Timeout",
+                                           "Waiting for the cache took longer than its timeout.",
+                                           NULL, NULL);
+    s->transactions = PyContextVar_New("diskcache.transactions", NULL);
+    if (!s->timeout || !s->transactions)
+        return -1;
+    Py_INCREF(s->timeout);
+    if (PyModule_AddObject(module, "Timeout", s->timeout) < 0) {
+        Py_DECREF(s->timeout);
+        return -1;
+    }
+    if (PyModule_AddIntConstant(module, "READ_ONLY", DCACHE_READ_ONLY) < 0)
+        return -1;
+    return PyModule_AddStringConstant(module, "version", dcache_version());
+}
+
+static PyObject *setting_known(PyObject *module, PyObject *name)
+{
+    const char *utf8 = PyUnicode_AsUTF8(name);
+
+    (void)module;
+    return utf8 ? PyBool_FromLong(dcache_setting_known(utf8)) : NULL;
+}
+
+static PyMethodDef functions[] = {
+    {"key_pickle", keys_pickle, METH_VARARGS,
+     "key_pickle(key, protocol, /)\n--\n\n"
+     "The pickle under which a key is stored: of equal tuples the same."},
+    {"key_aliases", keys_aliases, METH_VARARGS,
+     "key_aliases(key, protocol, /)\n--\n\nOther pickles under which 5.6.3 may have it."},
+    {"setting_known", setting_known, METH_O,
+     "setting_known(name, /)\n--\n\nWhether a setting of that name means something."},
+    {NULL},
+};
+
+/* ---- the module ---- */
+
+/* The state is references and nothing else. */
+#define STATE_OBJECTS (sizeof(struct state) / sizeof(PyObject *))
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    PyObject **objects = PyModule_GetState(module);
+
+    for (size_t i = 0; i < STATE_OBJECTS; i++)
+        Py_VISIT(objects[i]);
+    return 0;
+}
+
+static int module_clear(PyObject *module)
+{
+    PyObject **objects = PyModule_GetState(module);
+
+    for (size_t i = 0; i < STATE_OBJECTS; i++)
+        Py_CLEAR(objects[i]);
+    return 0;
+}
+
+static void module_free(void *module)
+{
+    (void)module_clear(module);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)execute},
+#if PY_VERSION_HEX >= 0x030C0000
+    /* The library is one for the process, and knows its callers by thread: interpreters share it. */
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "diskcache._core",
+    .m_doc = "Python objects to the C library and back; see diskcache.core.",
+    .m_size = sizeof(struct state),
+    .m_methods = functions,
+    .m_slots = slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__core(void); /* found by its name */
+
+PyMODINIT_FUNC PyInit__core(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,303 @@
+/* values.c - values to C and back: the plain ones at once, others by pickle, all of them by the
+ * hooks of a Disk that has its own. */
+#include "core.h"
+
+/* ---- in ---- */
+
+static int pickle_in(struct value *value, struct call *call, PyObject *object)
+{
+    PyObject *protocol = PyObject_GetAttr(call->self->disk, call->state->s_protocol);
+    PyObject *args[] = {object, protocol};
+
+    if (!protocol)
+        return -1;
+    value->owned = PyObject_Vectorcall(call->state->dumps, args, 2, NULL);
+    Py_DECREF(protocol);
+    if (!value->owned)
+        return -1;
+    value->value = dcache_sized(DCACHE_PICKLE, PyBytes_AS_STRING(value->owned),
+                                (size_t)PyBytes_GET_SIZE(value->owned));
+    return 0;
+}
+
+static int text_in(struct value *value, PyObject *text)
+{
+    /* A str keeps the UTF-8 that it is asked for. Of a long one that would be a second copy for as
+     * long as the caller has it. */
+    if (PyUnicode_IS_COMPACT_ASCII(text) || PyUnicode_GET_LENGTH(text) < 1000) {
+        Py_ssize_t size;
+        const char *data = PyUnicode_AsUTF8AndSize(text, &size);
+
+        value->value = dcache_sized(DCACHE_TEXT, data, (size_t)size);
+        return data ? 0 : -1;
+    }
+    value->owned = PyUnicode_AsUTF8String(text);
+    if (!value->owned)
+        return -1;
+    value->value = dcache_sized(DCACHE_TEXT, PyBytes_AS_STRING(value->owned),
+                                (size_t)PyBytes_GET_SIZE(value->owned));
+    return 0;
+}
+
+/* The library's read function: it comes without the GIL, in the thread that called. */
+static ssize_t read_stream(void *arg, void *buffer, size_t size)
+{
+    struct value *value = arg;
+    ssize_t got = -1;
+    PyObject *chunk;
+
+    PyEval_RestoreThread(value->thread);
+    chunk = PyObject_CallMethod(value->stream, "read", "n", (Py_ssize_t)size);
+    if (chunk && !PyBytes_Check(chunk)) {
+        PyErr_Format(PyExc_TypeError, "read() of the value returned %s, not bytes",
+                     Py_TYPE(chunk)->tp_name);
+    } else if (chunk && (size_t)PyBytes_GET_SIZE(chunk) > size) {
+        PyErr_SetString(PyExc_ValueError, "read() of the value returned more than was asked for");
+    } else if (chunk) {
+        got = PyBytes_GET_SIZE(chunk);
+        memcpy(buffer, PyBytes_AS_STRING(chunk), (size_t)got);
+    }
+    Py_XDECREF(chunk);
+    (void)PyEval_SaveThread();
+    return got;
+}
+
+static int custom_in(struct value *value, struct call *call, PyObject *object, bool read,
+                     PyObject *key)
+{
+    PyObject *args[] = {NULL, call->self->disk, object, read ? Py_True : Py_False, key};
+    PyObject *names = key ? Py_BuildValue("(s)", "key") : NULL, *filename;
+    const char *name = NULL;
+    PyObject *stored;
+    int rc = -1;
+
+    if (key && !names)
+        return -1;
+    stored = PyObject_VectorcallMethod(call->state->s_store, args + 1,
+                                       3 | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    Py_XDECREF(names);
+    if (!stored)
+        return -1;
+    if (!PyTuple_Check(stored) || PyTuple_GET_SIZE(stored) != 4) {
+        PyErr_SetString(PyExc_TypeError,
+                        "store() of a Disk returns size, mode, filename and value");
+        goto done;
+    }
+    value->owned = Py_BuildValue("[O]", stored); /* what is added below lives as long */
+    filename = PyTuple_GET_ITEM(stored, 2);
+    if (!value->owned || (filename != Py_None && !(name = PyUnicode_AsUTF8(filename))))
+        goto done;
+    value->stored.filename = name;
+    value->stored.size = PyLong_AsLongLong(PyTuple_GET_ITEM(stored, 0));
+    value->stored.mode = (int)PyLong_AsLong(PyTuple_GET_ITEM(stored, 1));
+    if (PyErr_Occurred())
+        goto done;
+    PyObject *more;
+    rc = args_plain(call->state, PyTuple_GET_ITEM(stored, 3), &value->stored.value, &more);
+    if (rc == 0 && more) {
+        rc = PyList_Append(value->owned, more);
+        Py_DECREF(more);
+    }
+    value->value = dcache_none();
+    value->value.type = DCACHE_STORED;
+    value->value.stored = &value->stored;
+done:
+    Py_DECREF(stored);
+    return rc;
+}
+
+int value_in(struct value *value, struct call *call, PyObject *object, bool read, PyObject *key)
+{
+    memset(value, 0, sizeof *value);
+    if (call->self->custom)
+        return custom_in(value, call, object, read, key);
+    if (PyUnicode_CheckExact(object))
+        return text_in(value, object);
+    if (PyBytes_CheckExact(object)) {
+        value->value = dcache_bytes(PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object));
+    } else if (PyLong_CheckExact(object)) {
+        int overflow;
+
+        value->value = dcache_int(PyLong_AsLongLongAndOverflow(object, &overflow));
+        return overflow ? pickle_in(value, call, object) : 0;
+    } else if (PyFloat_CheckExact(object)) {
+        value->value = dcache_double(PyFloat_AS_DOUBLE(object));
+    } else if (read) {
+        value->stream = object;
+        value->thread = PyThreadState_Get();
+        value->value = dcache_reader(read_stream, value);
+    } else if (object == Py_None) {
+        value->value = dcache_none();
+    } else {
+        return pickle_in(value, call, object);
+    }
+    return 0;
+}
+
+PyObject *value_spool(PyObject *stream)
+{
+    PyObject *tempfile = PyImport_ImportModule("tempfile"),
+             *shutil = PyImport_ImportModule("shutil");
+    PyObject *file = tempfile && shutil ? PyObject_CallMethod(tempfile, "TemporaryFile", NULL)
+                                        : NULL;
+    PyObject *done = file ? PyObject_CallMethod(shutil, "copyfileobj", "OO", stream, file) : NULL;
+
+    if (!done)
+        Py_CLEAR(file);
+    Py_XDECREF(done);
+    Py_XDECREF(tempfile);
+    Py_XDECREF(shutil);
+    return file;
+}
+
+int value_rewind(PyObject *spool)
+{
+    PyObject *done = spool ? PyObject_CallMethod(spool, "seek", "i", 0) : Py_NewRef(Py_None);
+
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+void value_clear(struct value *value)
+{
+    Py_CLEAR(value->owned);
+}
+
+/* ---- out ---- */
+
+unsigned value_flags(const struct call *call)
+{
+    return call->self->custom ? DCACHE_AS_STORED : 0;
+}
+
+PyObject *plain_out(const struct dcache_value *value)
+{
+    switch (value->type) {
+    case DCACHE_NONE:
+        return Py_NewRef(Py_None);
+    case DCACHE_INT:
+        return PyLong_FromLongLong(value->integer);
+    case DCACHE_DOUBLE:
+        return PyFloat_FromDouble(value->real);
+    case DCACHE_TEXT:
+        return PyUnicode_DecodeUTF8(value->data, (Py_ssize_t)value->size, NULL);
+    case DCACHE_BYTES:
+    case DCACHE_PICKLE:
+        return PyBytes_FromStringAndSize(value->data, (Py_ssize_t)value->size);
+    case DCACHE_FD:
+    case DCACHE_READER:
+    case DCACHE_STORED:
+    default:
+        PyErr_SetString(PyExc_SystemError, "a value of no plain type");
+        return NULL;
+    }
+}
+
+static PyObject *custom_out(struct call *call, const struct dcache_stored *stored, bool read)
+{
+    PyObject *mode = PyLong_FromLong(stored->mode), *value = plain_out(&stored->value);
+    PyObject *filename = stored->filename ? PyUnicode_DecodeFSDefault(stored->filename)
+                                          : Py_NewRef(Py_None);
+    PyObject *object = NULL;
+
+    if (mode && value && filename)
+        object = PyObject_CallMethodObjArgs(call->self->disk, call->state->s_fetch, mode, filename,
+                                            value, read ? Py_True : Py_False, NULL);
+    Py_XDECREF(mode);
+    Py_XDECREF(value);
+    Py_XDECREF(filename);
+    return object;
+}
+
+PyObject *value_out(struct call *call, struct dcache_entry *entry, bool read)
+{
+    if (entry->value.type == DCACHE_STORED)
+        return custom_out(call, entry->value.stored, read);
+    if (entry->value.type == DCACHE_PICKLE)
+        return pickle_out(call->state, &entry->value);
+    return plain_out(&entry->value);
+}
+
+PyObject *value_file(struct call *call, struct dcache_entry *entry)
+{
+    int fd = dcache_entry_take_fd(entry);
+    PyObject *raw = PyObject_CallFunction(call->state->fileio, "is", fd, "rb"), *file, *path;
+
+    if (!raw)
+        return NULL;
+    /* Programs look where the file is; what was in the database has none. */
+    path = entry->filename
+               ? PyUnicode_FromFormat("%s/%s", dcache_directory(call->cache), entry->filename)
+               : Py_NewRef(Py_None);
+    if (!path || PyObject_SetAttr(raw, call->state->s_name, path) < 0) {
+        Py_XDECREF(path);
+        Py_DECREF(raw);
+        return NULL;
+    }
+    Py_DECREF(path);
+    file = PyObject_CallOneArg(call->state->buffered_reader, raw);
+    Py_DECREF(raw);
+    return file;
+}
+
+static void remove_file(struct call *call, const char *filename)
+{
+    PyObject *type, *error, *traceback, *done, *name;
+
+    PyErr_Fetch(&type, &error, &traceback);
+    name = PyUnicode_DecodeFSDefault(filename);
+    done = name ? PyObject_CallMethodOneArg(call->self->disk, call->state->s_remove, name) : NULL;
+    if (!done)
+        PyErr_WriteUnraisable(call->self->disk);
+    Py_XDECREF(name);
+    Py_XDECREF(done);
+    PyErr_Restore(type, error, traceback);
+}
+
+void value_remove(struct call *call, const struct dcache_entry *entry)
+{
+    if (entry->value.type == DCACHE_STORED && entry->value.stored->filename)
+        remove_file(call, entry->value.stored->filename);
+}
+
+void value_discard(const struct value *value, struct call *call)
+{
+    if (value->value.type == DCACHE_STORED && value->stored.filename)
+        remove_file(call, value->stored.filename);
+}
+
+PyObject *time_out(double expire_time)
+{
+    return expire_time == DCACHE_NEVER ? Py_NewRef(Py_None) : PyFloat_FromDouble(expire_time);
+}
+
+PyObject *result_out(PyObject *value, const struct dcache_entry *entry, bool expire_time, bool tag)
+{
+    PyObject *time = NULL, *label = NULL, *result = NULL;
+
+    if (!value || (!expire_time && !tag))
+        return value;
+    if (expire_time)
+        time = time_out(entry->expire_time);
+    if (tag)
+        label = plain_out(&entry->tag);
+    if (expire_time && tag && time && label)
+        result = PyTuple_Pack(3, value, time, label);
+    else if (time || label)
+        result = PyTuple_Pack(2, value, time ? time : label);
+    Py_DECREF(value);
+    Py_XDECREF(time);
+    Py_XDECREF(label);
+    return result;
+}
+
+PyObject *result_default(PyObject *value, bool expire_time, bool tag)
+{
+    if (!value)
+        value = Py_None;
+    if (expire_time && tag)
+        return PyTuple_Pack(3, value, Py_None, Py_None);
+    if (expire_time || tag)
+        return PyTuple_Pack(2, value, Py_None);
+    return Py_NewRef(value);
+}
