@@ -339,6 +339,55 @@ DCACHE_API void dcache_settings_free(struct dcache_setting *settings, size_t cou
 /* 1 if `name` is a setting with a meaning, else 0 (worth a warning to a user who gives it). */
 DCACHE_API int dcache_setting_known(const char *name);
 
+/* ---- fanout: one cache in several directories ------------------------------------------------ */
+
+/* Open a cache whose items are spread over shards, `directory`/000, 001 and so on, each with its own
+ * lock: writers of different shards do not wait for one another. It is used as any other cache, and
+ * closed with dcache_close(); its files are those of 5.6.3's FanoutCache. `shards` is for a new
+ * directory (0: 8, at most 1000); one that is there keeps its number. `options` are for each shard,
+ * but `size_limit`, there and in dcache_setting_get() and _set(), is that of the whole, of which each
+ * shard has an equal share: a value larger than that is TOO_BIG.
+ * Fails: as dcache_open(); NOT_FOUND, where nothing is to be made and there are no shards.
+ *
+ * What is different in a cache of several directories:
+ *   - set_many, delete_many and transactions take the locks of their shards in order, so that no two
+ *     wait for each other for ever. They commit shard after shard: each is atomic, and the whole
+ *     unless the process dies, or a disk fails, between two commits. get_many is a snapshot of each.
+ *   - What is done to the whole cache, a setting included, is done to shard after shard; what was done
+ *     before a failure stays done. dcache_check() and dcache_backup() leave named caches out.
+ *   - Iteration by insertion goes shard by shard, and a rowid is of its shard; by key it goes over
+ *     all of them.
+ *   - Queues, peekitem and popitem have no meaning: INVALID. (Use a cache of their own.)
+ *   - dcache_rename() to a key of another shard copies the value, into a new place by insertion.
+ *   - Files of stored values (DCACHE_STORED) are in the directory of the key's shard;
+ *     dcache_remove_file() wants that.
+ *   - Numbers that are equal are one key, as in a single directory: 1.0 is kept where 1 is. 5.6.3
+ *     keeps it elsewhere, perhaps both: such an item is found, and brought home by the first write
+ *     (the one stored last, of two). Of a key that 5.6.3 has under both, a get sees the one that it
+ *     would see. */
+DCACHE_API int dcache_open_fanout(const char *directory, int shards,
+                                  const struct dcache_open_options *options, dcache **ret_cache);
+
+/* How many shards a cache has; 0: it is a single directory. */
+DCACHE_API int dcache_shard_count(const dcache *cache);
+
+/* A shard as a cache of its own, and of a transaction the part in that shard; of a single directory
+ * that itself, as number 0. It lives as long as `cache`, and is not to be closed, committed or
+ * rolled back. NULL: there is none with that number. */
+DCACHE_API dcache *dcache_shard(dcache *cache, int number);
+
+/* The shard of a key: for what is to happen in one transaction on that key and does not need the
+ * others. */
+DCACHE_API dcache *dcache_shard_for(dcache *cache, const struct dcache_value *key);
+
+/* Open a cache of its own in the directory of a fanout: `kind` is "cache", "deque" or "index" (the
+ * last two without eviction unless `options` name a policy), `name` one or more names with slashes
+ * between them; it is in the directory kind/name. To be closed before or after `cache`.
+ * Fails: as dcache_open(); INVALID (`cache` is no fanout or a transaction; a name is empty, "." or
+ * ".."). */
+DCACHE_API int dcache_open_named(dcache *cache, const char *kind, const char *name,
+                                 const struct dcache_open_options *options, dcache **ret_cache);
+
 /* ---- transactions -------------------------------------------------------------------------- */
 
 /* Begin a transaction: no other process or handle writes until it ends, and no one sees what is
@@ -571,9 +620,10 @@ struct dcache_stats {
     int64_t file_bytes; /* in value files */
     int64_t db_bytes;   /* pages of the database */
     int64_t wal_bytes;  /* of the write-ahead log beside it */
+    int64_t timeouts;   /* writes that gave up with TIMEOUT since the cache was made, or a reset */
 };
 
-/* `reset` 1: set hits, misses and evictions back to 0 after reading them. */
+/* `reset` 1: set hits, misses, evictions and timeouts back to 0 after reading them. */
 DCACHE_API int dcache_stats(dcache *cache, int reset, struct dcache_stats *ret_stats);
 
 /* Give free pages of the database back to the file system (VACUUM), and empty the log. */

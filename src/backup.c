@@ -19,6 +19,16 @@ struct backup {
     bool made_directory;
 };
 
+static struct backup new_backup(struct dcache *cache)
+{
+    struct files *files = &cache->store->files;
+    struct backup backup = {.store = cache->store};
+
+    backup.to = (struct files){
+        .dir = -1, .file_mode = files->file_mode, .dir_mode = files->dir_mode};
+    return backup;
+}
+
 /* ---- the directory ---- */
 
 static int open_target(struct backup *backup, const char *directory)
@@ -57,6 +67,14 @@ static void empty_directory(int dir, const char *path, int depth)
         free(name);
     }
     free(names);
+}
+
+static void close_target(struct backup *backup, const char *directory, int rc)
+{
+    if (rc < 0 && backup->made_directory)
+        (void)os_unlinkat(AT_FDCWD, directory, AT_REMOVEDIR); /* not empty: it says why itself */
+    os_close(backup->to.dir);
+    free(backup->path);
 }
 
 /* ---- files ---- */
@@ -226,16 +244,11 @@ static int run(struct backup *backup, struct dcache *cache)
     return rc;
 }
 
-int dcache_backup(dcache *cache, const char *directory)
+static int back_up(dcache *cache, const char *directory)
 {
-    struct backup backup = {.store = cache->store,
-                            .to = {.file_mode = cache->store->files.file_mode,
-                                   .dir_mode = cache->store->files.dir_mode,
-                                   .dir = -1}};
+    struct backup backup = new_backup(cache);
     int rc = store_enter(cache->store);
 
-    if (rc == 0 && (cache->scope || !directory || !*directory))
-        rc = os_fail(DCACHE_INVALID, cache->scope ? "not in a transaction" : "no directory");
     if (rc < 0)
         return rc;
     rc = open_target(&backup, directory);
@@ -246,9 +259,31 @@ int dcache_backup(dcache *cache, const char *directory)
         if (rc < 0)
             empty_directory(backup.to.dir, ".", 0);
     }
-    if (rc < 0 && backup.made_directory)
-        (void)os_unlinkat(AT_FDCWD, directory, AT_REMOVEDIR); /* not empty: it says why itself */
-    os_close(backup.to.dir);
-    free(backup.path);
+    close_target(&backup, directory, rc);
     return rc;
+}
+
+/* A directory for each shard; if one fails, all go. */
+static int back_up_shards(dcache *cache, const char *directory)
+{
+    struct backup backup = new_backup(cache->shards[0]);
+    int rc = open_target(&backup, directory);
+
+    for (size_t i = 0; rc == 0 && i < cache->shard_count; i++) {
+        char *path = os_format("%s/%03zu", directory, i);
+
+        rc = path ? back_up(cache->shards[i], path) : DCACHE_NOMEM;
+        if (rc < 0)
+            empty_directory(backup.to.dir, ".", 0);
+        free(path);
+    }
+    close_target(&backup, directory, rc);
+    return rc;
+}
+
+int dcache_backup(dcache *cache, const char *directory)
+{
+    if (cache_part(cache, 0)->scope || !directory || !*directory)
+        return os_fail(DCACHE_INVALID, directory ? "not in a transaction" : "no directory");
+    return cache->shard_count > 0 ? back_up_shards(cache, directory) : back_up(cache, directory);
 }

@@ -1,6 +1,7 @@
 /* cache.c - the operations on one key: each is one function, readable from top to bottom. */
 #include "entry.h"
 #include "evict.h"
+#include "route.h"
 
 #include <stdlib.h>
 
@@ -10,14 +11,17 @@ static int put(dcache *cache, const struct dcache_value *key, const struct dcach
                const struct dcache_set_options *given, bool only_if_absent)
 {
     ENTRY_OPTIONS(struct dcache_set_options, options, given);
+    int routed = route_write(cache, key, &cache), rc;
     struct txn txn = txn_new(cache);
     struct item item = {0};
     int64_t rowid;
-    int rc;
 
     /* The file goes down before the lock goes up: a large value must not make every other writer
-     * wait for our disk. The transaction owns the file until it commits. */
+     * wait for our disk. The transaction owns the file until it commits, from the first moment:
+     * that of a stored value is ours to remove whatever happens. */
     rc = item_value(&item, &txn, value, &options);
+    if (rc == 0)
+        rc = routed;
     if (rc == 0)
         rc = item_key(&item, cache->store, key);
     if (rc == 0)
@@ -67,6 +71,7 @@ static void note_read(dcache *cache, int64_t rowid)
         return;
     txn = txn_new(cache);
     txn.deadline = 0;
+    txn.aside = true;
     if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_commit(&txn) == 0)
         (void)shared_note_access(&store->shared, rowid, os_now()); /* one note more or less */
     txn_end(&txn);
@@ -130,20 +135,34 @@ static int lookup(dcache *cache, const struct item *item, unsigned flags, struct
     return rc;
 }
 
+/* Look in one place after the other; `*cache` becomes the one that has the key, or the last. */
+static int find(dcache **cache, const struct dcache_value *key, unsigned flags, struct row *row,
+                int *ret_fd)
+{
+    struct dcache *places[ROUTE_PLACES];
+    size_t count = route_read(*cache, key, places);
+    struct item item = {0};
+    int rc = item_key(&item, places[0]->store, key);
+
+    if (rc == 0)
+        rc = DCACHE_NOT_FOUND;
+    for (size_t i = 0; rc == DCACHE_NOT_FOUND && i < count; i++) {
+        *cache = places[i];
+        rc = lookup(*cache, &item, flags, row, ret_fd);
+    }
+    return rc;
+}
+
 int dcache_get(dcache *cache, const struct dcache_value *key,
                const struct dcache_get_options *given, struct dcache_entry *ret_entry)
 {
     ENTRY_OPTIONS(struct dcache_get_options, options, given);
-    struct item item = {0};
     struct row row = {0};
     int64_t rowid = 0;
     int fd = -1, rc;
 
     entry_init(ret_entry);
-    rc = item_key(&item, cache->store, key);
-    if (rc < 0)
-        return rc;
-    rc = lookup(cache, &item, options.flags, &row, &fd);
+    rc = find(&cache, key, options.flags, &row, &fd);
     if (rc == 0) {
         rowid = row.rowid;
         rc = entry_fill(&row, fd, options.flags, ret_entry);
@@ -155,12 +174,9 @@ int dcache_get(dcache *cache, const struct dcache_value *key,
 
 int dcache_contains(dcache *cache, const struct dcache_value *key)
 {
-    struct item item = {0};
     struct row row = {0};
-    int fd, rc = item_key(&item, cache->store, key);
+    int fd, rc = find(&cache, key, DCACHE_NO_VALUE, &row, &fd);
 
-    if (rc == 0)
-        rc = lookup(cache, &item, DCACHE_NO_VALUE, &row, &fd);
     row_clear(&row);
     return rc;
 }
@@ -193,7 +209,7 @@ int dcache_touch(dcache *cache, const struct dcache_value *key,
                  const struct dcache_set_options *given)
 {
     ENTRY_OPTIONS(struct dcache_set_options, options, given);
-    struct txn txn = txn_new(cache);
+    struct txn txn;
     struct item item = {0};
     struct row row = {0};
     double expire_time;
@@ -201,7 +217,11 @@ int dcache_touch(dcache *cache, const struct dcache_value *key,
 
     rc = entry_expiry(options.expire, options.expire_at, os_now(), &expire_time);
     if (rc == 0)
-        rc = item_key(&item, cache->store, key);
+        rc = route_write(cache, key, &cache);
+    if (rc < 0)
+        return rc;
+    txn = txn_new(cache);
+    rc = item_key(&item, cache->store, key);
     if (rc == 0)
         rc = txn_begin(&txn);
     if (rc == 0)
@@ -232,7 +252,8 @@ static int make_way(struct txn *txn, const struct item *item, int64_t rowid)
     return rc == DCACHE_NOT_FOUND ? 0 : rc;
 }
 
-int dcache_rename(dcache *cache, const struct dcache_value *key, const struct dcache_value *new_key)
+static int rename_within(dcache *cache, const struct dcache_value *key,
+                         const struct dcache_value *new_key)
 {
     struct txn txn = txn_new(cache);
     struct item from = {0}, to = {0};
@@ -254,6 +275,63 @@ int dcache_rename(dcache *cache, const struct dcache_value *key, const struct dc
         rc = txn_commit(&txn);
     txn_end(&txn);
     row_clear(&row);
+    return rc;
+}
+
+/* From one shard to another; the new place is committed first: who dies in between leaves both. */
+static int rename_across(struct txn *from, struct txn *to, const struct item *item,
+                         struct item *new_item)
+{
+    struct row row = {0}, old = {0};
+    int fd = -1, rc = find_live(from, item, 0, &row, &fd);
+
+    if (rc == 0)
+        rc = row_find(from->db, &item->row.key, item->row.raw, &old);
+    if (rc == 0)
+        rc = make_way(to, new_item, 0);
+    if (rc == 0) {
+        rc = route_copy(to, new_item, &row, fd);
+        fd = -1;
+    }
+    if (rc == 0)
+        rc = txn_drop(from, old.rowid, old.size, old.filename);
+    if (rc == 0)
+        rc = txn_commit(to);
+    if (rc == 0)
+        rc = txn_commit(from);
+    os_close(fd);
+    row_clear(&row);
+    row_clear(&old);
+    return rc;
+}
+
+int dcache_rename(dcache *cache, const struct dcache_value *key, const struct dcache_value *new_key)
+{
+    bool up = route_number(cache, key) < route_number(cache, new_key);
+    struct item item = {0}, new_item = {0};
+    struct txn from, to;
+    dcache *source, *target;
+    int rc = route_write(cache, key, &source);
+
+    if (rc == 0)
+        rc = route_write(cache, new_key, &target);
+    if (rc < 0)
+        return rc;
+    if (source == target)
+        return rename_within(source, key, new_key);
+    from = txn_new(source);
+    to = txn_new(target);
+    rc = item_key(&item, source->store, key);
+    if (rc == 0)
+        rc = item_key(&new_item, target->store, new_key);
+    if (rc == 0)
+        rc = txn_begin(up ? &from : &to);
+    if (rc == 0)
+        rc = txn_begin(up ? &to : &from);
+    if (rc == 0)
+        rc = rename_across(&from, &to, &item, &new_item);
+    txn_end(&to);
+    txn_end(&from);
     return rc;
 }
 
@@ -321,12 +399,16 @@ int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcac
 {
     ENTRY_OPTIONS(struct dcache_incr_options, options, given);
     struct dcache_value zero = dcache_int(0), one = dcache_int(1), sum = zero;
-    struct txn txn = txn_new(cache);
+    struct txn txn;
     struct item item = {0};
     struct row row = {0};
     bool there, live = false;
     int rc;
 
+    rc = route_write(cache, key, &cache);
+    if (rc < 0)
+        return rc;
+    txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
         rc = txn_begin(&txn);
@@ -363,12 +445,16 @@ int dcache_pop(dcache *cache, const struct dcache_value *key,
                const struct dcache_get_options *given, struct dcache_entry *ret_entry)
 {
     ENTRY_OPTIONS(struct dcache_get_options, options, given);
-    struct txn txn = txn_new(cache);
+    struct txn txn;
     struct item item = {0};
     struct row row = {0};
     int fd = -1, rc;
 
     entry_init(ret_entry);
+    rc = route_write(cache, key, &cache);
+    if (rc < 0)
+        return rc;
+    txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
         rc = txn_begin(&txn);
@@ -383,11 +469,14 @@ int dcache_pop(dcache *cache, const struct dcache_value *key,
 
 int dcache_delete(dcache *cache, const struct dcache_value *key)
 {
-    struct txn txn = txn_new(cache);
+    struct txn txn;
     struct item item = {0};
     struct row row = {0};
-    int fd, rc;
+    int fd, rc = route_write(cache, key, &cache);
 
+    if (rc < 0)
+        return rc;
+    txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
         rc = txn_begin(&txn);

@@ -359,12 +359,73 @@ static int look_twice(struct check *check, bool database)
     return rc;
 }
 
-int dcache_check(dcache *cache, int fix, struct dcache_report *ret_report)
+/* What problems of part `i` say begins with its directory. */
+static int name_part(struct dcache_report *report, size_t from, size_t i)
+{
+    for (size_t n = from; n < report->count; n++) {
+        char *text = os_format("%03zu/%s", i, report->problems[n].text);
+
+        if (!text)
+            return DCACHE_NOMEM;
+        free(report->problems[n].text);
+        report->problems[n].text = text;
+    }
+    return 0;
+}
+
+static int append(struct dcache_report *report, struct dcache_report *more)
+{
+    size_t count = report->count + more->count;
+    struct dcache_problem *grown;
+
+    if (more->count == 0)
+        return 0;
+    grown = os_realloc(report->problems, count * sizeof *grown);
+    if (!grown)
+        return DCACHE_NOMEM;
+    memcpy(grown + report->count, more->problems, more->count * sizeof *grown);
+    report->problems = grown;
+    report->count = count;
+    free(more->problems);
+    memset(more, 0, sizeof *more);
+    return 0;
+}
+
+/* In the directory of a fanout are those of its shards and of caches with a name of their own. */
+static int check_top(const struct dcache *fanout, struct dcache_report *ret_report)
+{
+    struct check check = {.report = {0}};
+    char **names;
+    size_t count;
+    int dir = os_openat(AT_FDCWD, fanout->path, O_RDONLY | O_DIRECTORY, 0), rc = 0;
+
+    if (dir < 0 && errno == ENOENT)
+        return 0; /* removed: the first write makes it anew */
+    if (dir < 0 || os_list(dir, ".", &names, &count) < 0) {
+        rc = os_fail_errno("list %s", fanout->path);
+        os_close(dir);
+        return rc;
+    }
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        int shard = file_shard(names[i]);
+
+        if (!file_is_named(names[i]) && (shard < 0 || shard >= (int)fanout->shard_count))
+            rc = add(&check, DCACHE_PROBLEM_UNKNOWN, false, "%s: not of a cache", names[i]);
+    }
+    free(names);
+    os_close(dir);
+    if (rc < 0)
+        dcache_report_clear(&check.report);
+    else
+        *ret_report = check.report;
+    return rc;
+}
+
+static int check_part(dcache *cache, int fix, struct dcache_report *ret_report)
 {
     struct check check = {.cache = cache, .store = cache->store, .fix = fix != 0};
     int rc = 0;
 
-    memset(ret_report, 0, sizeof *ret_report);
     if (fix && cache->store->read_only)
         rc = os_fail(DCACHE_READONLY, "the cache is read-only: %s", cache->store->path);
     if (rc == 0)
@@ -374,6 +435,36 @@ int dcache_check(dcache *cache, int fix, struct dcache_report *ret_report)
     else
         *ret_report = check.report;
     return rc;
+}
+
+static int check_parts(dcache *fanout, int fix, struct dcache_report *ret_report)
+{
+    struct dcache_report report = {0};
+    int rc = check_top(fanout, &report);
+
+    for (size_t i = 0; rc == 0 && i < fanout->shard_count; i++) {
+        struct dcache_report part = {0};
+        size_t from = report.count;
+
+        rc = check_part(fanout->shards[i], fix, &part);
+        if (rc == 0)
+            rc = append(&report, &part);
+        if (rc == 0)
+            rc = name_part(&report, from, i);
+        dcache_report_clear(&part);
+    }
+    if (rc < 0)
+        dcache_report_clear(&report);
+    else
+        *ret_report = report;
+    return rc;
+}
+
+int dcache_check(dcache *cache, int fix, struct dcache_report *ret_report)
+{
+    memset(ret_report, 0, sizeof *ret_report);
+    return cache->shard_count > 0 ? check_parts(cache, fix, ret_report)
+                                  : check_part(cache, fix, ret_report);
 }
 
 int check_sweep(dcache *cache)

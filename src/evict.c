@@ -194,7 +194,7 @@ static int remove_batch(dcache *cache, struct row_query *query, int64_t *ret_cou
     return rc;
 }
 
-static int remove_all(dcache *cache, struct row_query *query, int64_t *removed)
+static int remove_from(dcache *cache, struct row_query *query, int64_t *removed)
 {
     int64_t count;
     int rc;
@@ -206,8 +206,16 @@ static int remove_all(dcache *cache, struct row_query *query, int64_t *removed)
     return rc;
 }
 
-static int removed(int rc, int64_t count, int64_t *ret_removed)
+static int remove_all(dcache *cache, const struct row_query *query, int64_t *ret_removed)
 {
+    int64_t count = 0;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < cache_parts(cache); i++) {
+        struct row_query own = *query;
+
+        rc = remove_from(cache_part(cache, i), &own, &count);
+    }
     if (ret_removed)
         *ret_removed = count;
     return rc;
@@ -216,26 +224,25 @@ static int removed(int rc, int64_t count, int64_t *ret_removed)
 int dcache_expire(dcache *cache, double now, int64_t *ret_removed)
 {
     struct row_query query = {.select = ROW_EXPIRED, .now = now != 0 ? now : os_now()};
-    int64_t count = 0;
-    int rc = isnan(now) ? os_fail(DCACHE_INVALID, "a time cannot be NaN")
-                        : remove_all(cache, &query, &count);
 
-    return removed(rc, count, ret_removed);
+    if (ret_removed)
+        *ret_removed = 0;
+    return isnan(now) ? os_fail(DCACHE_INVALID, "a time cannot be NaN")
+                      : remove_all(cache, &query, ret_removed);
 }
 
 int dcache_evict(dcache *cache, const struct dcache_value *tag, int64_t *ret_removed)
 {
     struct row_query query = {.select = ROW_TAGGED};
     struct dcache_value column;
-    int64_t count = 0;
     int rc = value_tag(tag, &column);
 
     query.tag = &column;
+    if (ret_removed)
+        *ret_removed = 0;
     if (rc == 0 && column.type == DCACHE_NONE) /* in SQL no tag equals no tag */
         rc = os_fail(DCACHE_INVALID, "the tag is missing");
-    if (rc == 0)
-        rc = remove_all(cache, &query, &count);
-    return removed(rc, count, ret_removed);
+    return rc < 0 ? rc : remove_all(cache, &query, ret_removed);
 }
 
 static int cull_batch(dcache *cache, int64_t *ret_count)
@@ -261,22 +268,21 @@ int dcache_cull(dcache *cache, int64_t *ret_removed)
     int64_t total = 0, count;
     int rc = dcache_expire(cache, 0, &total);
 
-    while (rc == 0) {
-        rc = cull_batch(cache, &count);
-        total += count;
-        if (count == 0)
-            break;
-    }
-    return removed(rc, total, ret_removed);
+    for (size_t i = 0; rc == 0 && i < cache_parts(cache); i++)
+        do {
+            rc = cull_batch(cache_part(cache, i), &count);
+            total += count;
+        } while (rc == 0 && count > 0);
+    if (ret_removed)
+        *ret_removed = total;
+    return rc;
 }
 
 int evict_everything(dcache *cache, int64_t *ret_removed)
 {
     struct row_query query = {.select = ROW_ALL, .after = INT64_MIN};
-    int64_t count = 0;
-    int rc = remove_all(cache, &query, &count);
 
-    return removed(rc, count, ret_removed);
+    return remove_all(cache, &query, ret_removed);
 }
 
 int evict_db_bytes(struct db *db, int64_t *ret_bytes)

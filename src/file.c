@@ -123,6 +123,21 @@ bool file_is_inside(const char *name)
     }
 }
 
+int file_shard(const char *name)
+{
+    size_t length = strlen(name);
+
+    if (length < 3 || length > 4 || strspn(name, "0123456789") != length ||
+        (length == 4 && name[0] == '0'))
+        return -1;
+    return (int)strtol(name, NULL, 10);
+}
+
+bool file_is_named(const char *name)
+{
+    return strcmp(name, "cache") == 0 || strcmp(name, "deque") == 0 || strcmp(name, "index") == 0;
+}
+
 void file_normalize(char *name)
 {
     for (; *name; name++)

@@ -63,6 +63,11 @@ bool file_is_temp_of_ours(const struct files *files, const char *name);
  * the database's own. Others are neither opened nor removed. */
 bool file_is_inside(const char *name);
 
+/* Of names in the directory of a fanout: the number of a shard's, else -1; whether caches with names of
+ * their own are in it. */
+int file_shard(const char *name);
+bool file_is_named(const char *name);
+
 /* In place: the separators of a Windows directory become ours. */
 void file_normalize(char *name);
 

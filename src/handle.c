@@ -1,31 +1,43 @@
 /* handle.c - what a `dcache *` is: open, close, settings, begin, commit, rollback. */
+#include "handle.h"
 #include "entry.h"
 
 #include <stdlib.h>
 
 #define DEFAULT_TIMEOUT 60.0
 
-static int new_handle(struct dcache **ret_handle)
+int handle_new(size_t shards, struct dcache **ret_handle)
 {
     struct dcache *handle = os_calloc(1, sizeof *handle);
 
     if (!handle)
         return DCACHE_NOMEM;
     pthread_mutex_init(&handle->mutex, NULL); /* cannot fail with glibc */
+    handle->shard_count = shards;
+    if (shards > 0) {
+        handle->shards = os_calloc(shards, sizeof(struct dcache *));
+        if (!handle->shards) {
+            handle_free(handle);
+            return DCACHE_NOMEM;
+        }
+    }
     *ret_handle = handle;
     return 0;
 }
 
-static void free_handle(struct dcache *handle)
+void handle_free(struct dcache *handle)
 {
     pthread_mutex_destroy(&handle->mutex);
+    free(handle->shards);
+    free(handle->path);
     free(handle->scope);
     free(handle);
 }
 
 /* ---- open and close ---- */
 
-int dcache_open(const char *directory, const struct dcache_open_options *given, dcache **ret_cache)
+int handle_open(const char *directory, const struct dcache_open_options *given, unsigned shards,
+                struct dcache **ret_cache)
 {
     ENTRY_OPTIONS(struct dcache_open_options, options, given);
     struct dcache *cache = NULL;
@@ -38,18 +50,24 @@ int dcache_open(const char *directory, const struct dcache_open_options *given, 
     for (size_t i = 0; rc == 0 && i < options.settings_count; i++)
         rc = settings_check(options.settings[i].name, &options.settings[i].value);
     if (rc == 0)
-        rc = new_handle(&cache);
+        rc = handle_new(0, &cache);
     if (rc < 0)
         return rc;
     if (options.timeout == 0)
         options.timeout = DEFAULT_TIMEOUT;
     cache->timeout = options.timeout < 0 ? 0 : options.timeout;
-    rc = store_open(directory, &options, &cache->store);
+    rc = store_open(directory, &options, shards, &cache->store);
     if (rc < 0)
-        free_handle(cache);
+        handle_free(cache);
     else
         *ret_cache = cache;
     return rc;
+}
+
+int dcache_open(const char *directory, const struct dcache_open_options *options,
+                dcache **ret_cache)
+{
+    return handle_open(directory, options, 1, ret_cache);
 }
 
 /* What readers have noted goes to the database with the handle. Of those who close at the same
@@ -62,68 +80,83 @@ static void flush_notes(struct dcache *cache)
     if (cache->store->read_only || store_enter(cache->store) < 0)
         return;
     segment = cache->store->shared.segment;
-    if (atomic_load(&segment->accesses) == 0 &&
-        atomic_load(&segment->hits) + atomic_load(&segment->misses) == 0)
+    if (atomic_load(&segment->accesses) == 0 && atomic_load(&segment->hits) +
+                                                        atomic_load(&segment->misses) +
+                                                        atomic_load(&segment->timeouts) ==
+                                                    0)
         return;
+    txn.aside = true;
     txn.deadline = os_deadline(cache->timeout < 1 ? cache->timeout : 1);
     if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_flush_statistics(&txn) == 0)
         (void)txn_commit(&txn); /* statistics: nothing that a caller was promised */
     txn_end(&txn);
 }
 
+static bool is_transaction(const struct dcache *handle)
+{
+    if (handle->shard_count > 0)
+        return handle->shards[0] && handle->shards[0]->scope;
+    return handle->scope != NULL;
+}
+
 void dcache_close(dcache *cache)
 {
     if (!cache)
         return;
-    if (cache->scope) {
+    if (is_transaction(cache)) {
         dcache_rollback(cache);
         return;
     }
-    flush_notes(cache);
-    store_close(cache->store);
-    free_handle(cache);
+    for (size_t i = 0; i < cache->shard_count; i++)
+        dcache_close(cache->shards[i]);
+    if (cache->store) {
+        flush_notes(cache);
+        store_close(cache->store);
+    }
+    handle_free(cache);
 }
 
 const char *dcache_directory(const dcache *cache)
 {
-    return cache->store->path;
+    return cache->shard_count > 0 ? cache->path : cache->store->path;
 }
 
 int dcache_is_read_only(const dcache *cache)
 {
-    return cache->store->read_only;
+    return cache->shard_count > 0 ? dcache_is_read_only(cache->shards[0]) : cache->store->read_only;
 }
 
 /* ---- transactions ---- */
 
-static void init_scope(struct dcache *handle, struct dcache *parent, double timeout)
+static void init_scope(struct dcache *handle, struct dcache *parent, double timeout,
+                       int64_t deadline)
 {
     handle->store = parent->store;
-    handle->timeout = timeout < 0 ? parent->timeout : timeout;
+    handle->timeout = timeout;
     handle->parent = parent;
     handle->root = parent->scope ? parent->root : handle;
     handle->fork_generation = atomic_load(&parent->store->fork_generation);
     /* The scope outlives this call: it belongs to the handle, and is in the parent's scope. */
     *handle->scope = txn_new(parent);
-    handle->scope->deadline = os_deadline(handle->timeout);
+    handle->scope->deadline = deadline;
 }
 
-int dcache_begin(dcache *cache, double timeout, dcache **ret_txn)
+static int begin_one(struct dcache *cache, double timeout, int64_t deadline,
+                     struct dcache **ret_txn)
 {
     struct dcache *handle = NULL;
-    int rc = isnan(timeout) ? os_fail(DCACHE_INVALID, "a timeout cannot be NaN")
-                            : store_enter(cache->store);
+    int rc = store_enter(cache->store);
 
     if (rc == 0)
-        rc = new_handle(&handle);
+        rc = handle_new(0, &handle);
     if (rc < 0)
         return rc;
     handle->scope = os_calloc(1, sizeof *handle->scope);
     if (!handle->scope) {
-        free_handle(handle);
+        handle_free(handle);
         return DCACHE_NOMEM;
     }
-    init_scope(handle, cache, timeout);
+    init_scope(handle, cache, timeout, deadline);
     if (cache->scope)
         pthread_mutex_lock(&cache->root->mutex);
     rc = txn_start(handle->scope);
@@ -134,10 +167,48 @@ int dcache_begin(dcache *cache, double timeout, dcache **ret_txn)
     if (cache->scope)
         pthread_mutex_unlock(&cache->root->mutex);
     if (rc < 0)
-        free_handle(handle);
+        handle_free(handle);
     else
         *ret_txn = handle;
     return rc;
+}
+
+/* The locks of the shards in their order, as everybody takes them: so nobody waits in a circle. */
+static int begin_shards(struct dcache *cache, double timeout, int64_t deadline,
+                        struct dcache **ret_txn)
+{
+    struct dcache *handle;
+    size_t begun = 0;
+    int rc = handle_new(cache->shard_count, &handle);
+
+    if (rc < 0)
+        return rc;
+    handle->path = os_strdup(cache->path);
+    if (!handle->path)
+        rc = DCACHE_NOMEM;
+    for (; rc == 0 && begun < cache->shard_count; begun += rc == 0)
+        rc = begin_one(cache->shards[begun], timeout, deadline, &handle->shards[begun]);
+    if (rc == 0) {
+        *ret_txn = handle;
+        return 0;
+    }
+    while (begun > 0)
+        dcache_rollback(handle->shards[--begun]);
+    handle_free(handle);
+    return rc;
+}
+
+int dcache_begin(dcache *cache, double timeout, dcache **ret_txn)
+{
+    int64_t deadline;
+
+    if (isnan(timeout))
+        return os_fail(DCACHE_INVALID, "a timeout cannot be NaN");
+    if (timeout < 0)
+        timeout = cache_part(cache, 0)->timeout;
+    deadline = os_deadline(timeout);
+    return cache->shard_count > 0 ? begin_shards(cache, timeout, deadline, ret_txn)
+                                  : begin_one(cache, timeout, deadline, ret_txn);
 }
 
 /* The lists of a forked transaction name the parent's files: forget them, touch nothing. */
@@ -180,7 +251,7 @@ static int end(struct dcache *txn, bool commit)
     int rc = 0;
 
     if (txn->orphaned) {
-        free_handle(txn);
+        handle_free(txn);
         return os_fail(DCACHE_ABORTED, "the outer transaction was rolled back");
     }
     if (commit && txn->child)
@@ -202,17 +273,53 @@ static int end(struct dcache *txn, bool commit)
     if (!outermost)
         txn->parent->child = NULL;
     pthread_mutex_unlock(&root->mutex);
-    free_handle(txn);
+    handle_free(txn);
+    return rc;
+}
+
+/* What can be known before the first of several commits. */
+static int may_commit(struct dcache *txn)
+{
+    int rc = 0;
+
+    if (is_forked(txn))
+        return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
+    pthread_mutex_lock(&txn->root->mutex);
+    if (txn->orphaned || txn_is_aborted(txn->scope))
+        rc = os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
+    else if (txn->root == txn && db_has_moved(txn->scope->db))
+        rc = os_fail(DCACHE_GONE, "the cache directory was removed: %s", txn->store->path);
+    pthread_mutex_unlock(&txn->root->mutex);
+    return rc;
+}
+
+static int commit_shards(struct dcache *txn)
+{
+    size_t i = 0;
+    int rc = 0;
+
+    for (size_t n = 0; n < txn->shard_count; n++)
+        if (txn->shards[n]->child)
+            return os_fail(DCACHE_INVALID, "an inner transaction is open");
+    for (size_t n = 0; rc == 0 && n < txn->shard_count; n++)
+        rc = may_commit(txn->shards[n]);
+    while (rc == 0 && i < txn->shard_count)
+        rc = dcache_commit(txn->shards[i++]);
+    while (i < txn->shard_count)
+        dcache_rollback(txn->shards[i++]);
+    handle_free(txn);
     return rc;
 }
 
 int dcache_commit(dcache *txn)
 {
-    if (!txn || !txn->scope)
+    if (!txn || !is_transaction(txn))
         return os_fail(DCACHE_INVALID, "not a transaction");
+    if (txn->shard_count > 0)
+        return commit_shards(txn);
     if (is_forked(txn)) {
         forget(txn->scope);
-        free_handle(txn);
+        handle_free(txn);
         return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
     }
     return end(txn, true);
@@ -220,11 +327,17 @@ int dcache_commit(dcache *txn)
 
 void dcache_rollback(dcache *txn)
 {
-    if (!txn || !txn->scope)
+    if (!txn || !is_transaction(txn))
         return;
+    if (txn->shard_count > 0) {
+        for (size_t i = txn->shard_count; i-- > 0;)
+            dcache_rollback(txn->shards[i]);
+        handle_free(txn);
+        return;
+    }
     if (is_forked(txn)) {
         forget(txn->scope);
-        free_handle(txn);
+        handle_free(txn);
         return;
     }
     (void)end(txn, false);
@@ -232,19 +345,37 @@ void dcache_rollback(dcache *txn)
 
 /* ---- settings ---- */
 
-int dcache_setting_get(dcache *cache, const char *name, struct dcache_value *ret_value)
+static int get_setting(struct dcache *cache, const char *name, struct dcache_value *ret_value)
 {
     struct db *db;
+    int rc = txn_read_begin(cache, &db);
+
+    if (rc < 0)
+        return rc;
+    rc = settings_get(db, name, ret_value);
+    txn_read_end(cache, db);
+    return rc;
+}
+
+/* What is divided among the shards is theirs together; anything else is the same in all. */
+int dcache_setting_get(dcache *cache, const char *name, struct dcache_value *ret_value)
+{
     int rc;
 
     *ret_value = dcache_none();
     if (!name)
         return os_fail(DCACHE_INVALID, "the setting has no name");
-    rc = txn_read_begin(cache, &db);
+    rc = get_setting(cache_part(cache, 0), name, ret_value);
+    for (size_t i = 1; rc == 0 && i < cache->shard_count && settings_is_divided(name); i++) {
+        struct dcache_value share = dcache_none();
+
+        rc = get_setting(cache->shards[i], name, &share);
+        if (rc == 0)
+            settings_add_share(ret_value, &share);
+        dcache_value_clear(&share);
+    }
     if (rc < 0)
-        return rc;
-    rc = settings_get(db, name, ret_value);
-    txn_read_end(cache, db);
+        dcache_value_clear(ret_value);
     return rc;
 }
 
@@ -272,15 +403,12 @@ static int change_journal(struct dcache *cache, const struct settings *wanted)
     return rc;
 }
 
-int dcache_setting_set(dcache *cache, const char *name, const struct dcache_value *value)
+static int set_setting(struct dcache *cache, const char *name, const struct dcache_value *value)
 {
     struct txn txn = txn_new(cache);
     struct settings wanted;
-    int rc = name && value ? settings_check(name, value)
-                           : os_fail(DCACHE_INVALID, "a setting needs a name and a value");
+    int rc = store_enter(cache->store);
 
-    if (rc == 0)
-        rc = store_enter(cache->store);
     if (rc < 0)
         return rc;
     settings_copy(&wanted, &cache->store->settings);
@@ -304,7 +432,21 @@ int dcache_setting_set(dcache *cache, const char *name, const struct dcache_valu
     return rc;
 }
 
-int dcache_settings(dcache *cache, struct dcache_setting **ret_settings, size_t *ret_count)
+int dcache_setting_set(dcache *cache, const char *name, const struct dcache_value *value)
+{
+    int rc = name && value ? settings_check(name, value)
+                           : os_fail(DCACHE_INVALID, "a setting needs a name and a value");
+
+    for (size_t i = 0; rc == 0 && i < cache_parts(cache); i++) {
+        struct dcache_value share = settings_share(name, value, cache_parts(cache), i);
+
+        rc = set_setting(cache_part(cache, i), name, &share);
+    }
+    return rc;
+}
+
+static int list_settings(struct dcache *cache, struct dcache_setting **ret_settings,
+                         size_t *ret_count)
 {
     struct db *db;
     int rc = txn_read_begin(cache, &db);
@@ -314,4 +456,26 @@ int dcache_settings(dcache *cache, struct dcache_setting **ret_settings, size_t 
     rc = settings_list(db, ret_settings, ret_count);
     txn_read_end(cache, db);
     return rc;
+}
+
+int dcache_settings(dcache *cache, struct dcache_setting **ret_settings, size_t *ret_count)
+{
+    struct dcache_setting *list;
+    size_t count;
+    int rc = list_settings(cache_part(cache, 0), &list, &count);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < count && cache->shard_count > 0; i++)
+        if (settings_is_divided(list[i].name)) {
+            dcache_value_clear(&list[i].value);
+            rc = dcache_setting_get(cache, list[i].name, &list[i].value);
+        }
+    if (rc < 0) {
+        dcache_settings_free(list, count);
+        return rc;
+    }
+    *ret_settings = list;
+    *ret_count = count;
+    return 0;
 }

@@ -42,7 +42,7 @@ int dcache_setdefault(dcache *cache, const struct dcache_value *key,
 
     if (rc != DCACHE_NOT_FOUND)
         return rc;
-    rc = dcache_begin(cache, -1, &txn);
+    rc = dcache_begin(dcache_shard_for(cache, key), -1, &txn);
     if (rc < 0)
         return rc;
     rc = dcache_add(txn, key, value, set_options);

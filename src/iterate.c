@@ -1,4 +1,5 @@
-/* iterate.c - walks over the items, page by page: no lock or transaction between calls. */
+/* iterate.c - walks over the items, page by page: no lock or transaction between calls. The walk over
+ * a fanout is one over each shard, taken one after the other, or by key the least of all first. */
 #include "entry.h"
 
 #include <stdlib.h>
@@ -15,6 +16,8 @@ struct dcache_iter {
     struct row page[PAGE];
     int at, count;
     bool ended;
+    dcache_iter **parts; /* of a fanout, and then nothing else but the options */
+    size_t part_count;
 };
 
 /* ---- filters ---- */
@@ -91,17 +94,12 @@ static int check_filters(struct dcache_iter *iter)
     return rc;
 }
 
-int dcache_iter_open(dcache *cache, const struct dcache_iter_options *given, dcache_iter **ret_iter)
+static int open_one(struct dcache_iter *iter)
 {
-    struct dcache_iter *iter = os_calloc(1, sizeof *iter);
-    ENTRY_OPTIONS(struct dcache_iter_options, options, given);
+    struct dcache_iter_options options = iter->options;
     struct db *db;
-    int rc = iter ? 0 : DCACHE_NOMEM;
+    int rc;
 
-    if (rc < 0)
-        return rc;
-    iter->cache = cache;
-    iter->options = options;
     iter->range.options = &iter->options;
     iter->range.with_value = !(options.flags & DCACHE_NO_VALUE);
     rc = keep_filter(iter, 0, &iter->options.prefix);
@@ -116,11 +114,39 @@ int dcache_iter_open(dcache *cache, const struct dcache_iter_options *given, dca
     if (rc == 0 && options.prefix)
         rc = end_of_prefix(iter, iter->options.prefix);
     if (rc == 0)
-        rc = txn_read_begin(cache, &db);
+        rc = txn_read_begin(iter->cache, &db);
     if (rc == 0) {
         rc = row_max_rowid(db, &iter->range.max_rowid);
-        txn_read_end(cache, db);
+        txn_read_end(iter->cache, db);
     }
+    return rc;
+}
+
+/* All at once, so that what is inserted from now on comes in none. */
+static int open_parts(struct dcache_iter *iter)
+{
+    int rc = 0;
+
+    iter->parts = os_calloc(iter->cache->shard_count, sizeof(dcache_iter *));
+    if (!iter->parts)
+        return DCACHE_NOMEM;
+    for (; rc == 0 && iter->part_count < iter->cache->shard_count; iter->part_count += rc == 0)
+        rc = dcache_iter_open(iter->cache->shards[iter->part_count], &iter->options,
+                              &iter->parts[iter->part_count]);
+    return rc;
+}
+
+int dcache_iter_open(dcache *cache, const struct dcache_iter_options *given, dcache_iter **ret_iter)
+{
+    struct dcache_iter *iter = os_calloc(1, sizeof *iter);
+    ENTRY_OPTIONS(struct dcache_iter_options, options, given);
+    int rc;
+
+    if (!iter)
+        return DCACHE_NOMEM;
+    iter->cache = cache;
+    iter->options = options;
+    rc = cache->shard_count > 0 ? open_parts(iter) : open_one(iter);
     if (rc < 0)
         dcache_iter_close(iter);
     else
@@ -208,37 +234,83 @@ static int entry_of_row(struct dcache_iter *iter, struct row *row, struct dcache
     return rc;
 }
 
+/* See to it that there is a row at hand. Fails: NOT_FOUND (the end). */
+static int fill(struct dcache_iter *iter)
+{
+    int rc = 0;
+
+    while (rc == 0 && iter->at == iter->count)
+        rc = iter->ended ? DCACHE_NOT_FOUND : read_page(iter);
+    return rc;
+}
+
+/* Hand back the row at hand. Fails: NOT_FOUND (there is no value any more; on to the next). */
+static int take(struct dcache_iter *iter, struct dcache_entry *ret_entry)
+{
+    struct row *row = &iter->page[iter->at];
+    int rc = iter->at == iter->count - 1 ? remember_last(iter, row) : 0;
+
+    if (rc < 0)
+        return rc;
+    rc = entry_of_row(iter, row, ret_entry);
+    row_clear(row);
+    iter->at++; /* after a failure, the walk goes on behind the item */
+    return rc;
+}
+
+/* Whether the row at hand of one comes before that of another. */
+static bool comes_before(const struct dcache_iter *a, const struct dcache_iter *b)
+{
+    const struct row *x = &a->page[a->at], *y = &b->page[b->at];
+    int order = dcache_value_compare(&x->key, &y->key);
+
+    if (order == 0)
+        order = x->raw - y->raw;
+    return a->options.flags & DCACHE_REVERSE ? order > 0 : order < 0;
+}
+
+/* The part that has the next row at hand. Fails: NOT_FOUND. */
+static int choose(struct dcache_iter *iter, struct dcache_iter **ret_part)
+{
+    bool by_key = iter->options.order == DCACHE_BY_KEY;
+    struct dcache_iter *best = NULL;
+
+    for (size_t n = 0; n < iter->part_count && (by_key || !best); n++) {
+        bool back = !by_key && (iter->options.flags & DCACHE_REVERSE);
+        struct dcache_iter *part = iter->parts[back ? iter->part_count - 1 - n : n];
+        int rc = fill(part);
+
+        if (rc < 0 && rc != DCACHE_NOT_FOUND)
+            return rc;
+        if (rc == 0 && (!best || comes_before(part, best)))
+            best = part;
+    }
+    *ret_part = best;
+    return best ? 0 : DCACHE_NOT_FOUND;
+}
+
 int dcache_iter_next(dcache_iter *iter, struct dcache_entry *ret_entry)
 {
+    struct dcache_iter *part = iter;
     int rc;
 
     entry_init(ret_entry);
-    for (;;) {
-        struct row *row = &iter->page[iter->at];
-
-        if (iter->at == iter->count) {
-            if (iter->ended)
-                return DCACHE_NOT_FOUND;
-            rc = read_page(iter);
-            if (rc < 0)
-                return rc;
-            continue;
-        }
-        rc = iter->at == iter->count - 1 ? remember_last(iter, row) : 0;
+    do {
+        rc = iter->part_count > 0 ? choose(iter, &part) : fill(iter);
         if (rc < 0)
             return rc;
-        rc = entry_of_row(iter, row, ret_entry);
-        row_clear(row);
-        iter->at++;
-        if (rc != DCACHE_NOT_FOUND)
-            return rc; /* after a failure, the walk goes on behind the item */
-    }
+        rc = take(part, ret_entry);
+    } while (rc == DCACHE_NOT_FOUND);
+    return rc;
 }
 
 void dcache_iter_close(dcache_iter *iter)
 {
     if (!iter)
         return;
+    while (iter->part_count > 0)
+        dcache_iter_close(iter->parts[--iter->part_count]);
+    free(iter->parts);
     while (iter->at < iter->count)
         row_clear(&iter->page[iter->at++]);
     row_clear(&iter->range.last);

@@ -10,36 +10,52 @@ int dcache_clear(dcache *cache, int64_t *ret_removed)
     int rc = evict_everything(cache, ret_removed);
 
     /* In a transaction, files of rows that are gone have to stay until it commits. */
-    return rc < 0 || cache->scope ? rc : check_sweep(cache);
+    for (size_t i = 0; rc == 0 && i < cache_parts(cache) && !cache_part(cache, i)->scope; i++)
+        rc = check_sweep(cache_part(cache, i));
+    return rc;
 }
 
 int dcache_count(dcache *cache, int64_t *ret_count)
 {
-    int64_t size;
-    struct db *db;
-    int rc = txn_read_begin(cache, &db);
+    int64_t total = 0, count, size;
+    int rc = 0;
 
-    if (rc < 0)
-        return rc;
-    rc = txn_counters(cache->scope, db, ret_count, &size);
-    txn_read_end(cache, db);
+    for (size_t i = 0; rc == 0 && i < cache_parts(cache); i++) {
+        struct dcache *part = cache_part(cache, i);
+        struct db *db;
+
+        rc = txn_read_begin(part, &db);
+        if (rc < 0)
+            return rc;
+        rc = txn_counters(part->scope, db, &count, &size);
+        txn_read_end(part, db);
+        total += rc == 0 ? count : 0;
+    }
+    if (rc == 0)
+        *ret_count = total;
     return rc;
 }
 
 int dcache_volume(dcache *cache, int64_t *ret_bytes)
 {
-    int64_t count, size, bytes;
-    struct db *db;
-    int rc = txn_read_begin(cache, &db);
+    int64_t total = 0, count, size, bytes;
+    int rc = 0;
 
-    if (rc < 0)
-        return rc;
-    rc = evict_db_bytes(db, &bytes);
+    for (size_t i = 0; rc == 0 && i < cache_parts(cache); i++) {
+        struct dcache *part = cache_part(cache, i);
+        struct db *db;
+
+        rc = txn_read_begin(part, &db);
+        if (rc < 0)
+            return rc;
+        rc = evict_db_bytes(db, &bytes);
+        if (rc == 0)
+            rc = txn_counters(part->scope, db, &count, &size);
+        txn_read_end(part, db);
+        total += rc == 0 ? bytes + size : 0;
+    }
     if (rc == 0)
-        rc = txn_counters(cache->scope, db, &count, &size);
-    txn_read_end(cache, db);
-    if (rc == 0)
-        *ret_bytes = bytes + size;
+        *ret_bytes = total;
     return rc;
 }
 
@@ -56,6 +72,8 @@ static int read_stats(dcache *cache, struct db *db, struct dcache_stats *stats)
     if (rc == 0)
         rc = settings_counter(db, "evictions", &stats->evictions);
     if (rc == 0)
+        rc = settings_counter(db, "timeouts", &stats->timeouts);
+    if (rc == 0)
         rc = txn_counters(cache->scope, db, &stats->count, &stats->file_bytes);
     if (rc == 0)
         rc = row_count_expired(db, os_now(), &stats->expired);
@@ -63,6 +81,7 @@ static int read_stats(dcache *cache, struct db *db, struct dcache_stats *stats)
         rc = evict_db_bytes(db, &stats->db_bytes);
     stats->hits += (int64_t)atomic_load(&segment->hits);
     stats->misses += (int64_t)atomic_load(&segment->misses);
+    stats->timeouts += (int64_t)atomic_load(&segment->timeouts);
     if (rc == 0 && os_fstatat(cache->store->files.dir, DB_NAME "-wal", &log) == 0)
         stats->wal_bytes = log.st_size;
     return rc;
@@ -84,28 +103,55 @@ static int reset_stats(dcache *cache, struct dcache_stats *stats)
     if (rc == 0)
         rc = settings_counter_set(txn.db, "evictions", 0);
     if (rc == 0)
+        rc = settings_counter_set(txn.db, "timeouts", 0);
+    if (rc == 0)
         rc = txn_commit(&txn);
     txn_end(&txn);
     return rc;
 }
 
-int dcache_stats(dcache *cache, int reset, struct dcache_stats *ret_stats)
+static int stats_of(dcache *part, int reset, struct dcache_stats *stats)
 {
-    struct dcache_stats stats = {0};
     struct db *db;
     int rc;
 
-    if (reset) {
-        rc = reset_stats(cache, &stats);
-    } else {
-        rc = txn_read_begin(cache, &db);
-        if (rc < 0)
-            return rc;
-        rc = read_stats(cache, db, &stats);
-        txn_read_end(cache, db);
+    if (reset)
+        return reset_stats(part, stats);
+    rc = txn_read_begin(part, &db);
+    if (rc < 0)
+        return rc;
+    rc = read_stats(part, db, stats);
+    txn_read_end(part, db);
+    return rc;
+}
+
+static void add_stats(struct dcache_stats *total, const struct dcache_stats *stats)
+{
+    total->hits += stats->hits;
+    total->misses += stats->misses;
+    total->evictions += stats->evictions;
+    total->count += stats->count;
+    total->expired += stats->expired;
+    total->file_bytes += stats->file_bytes;
+    total->db_bytes += stats->db_bytes;
+    total->wal_bytes += stats->wal_bytes;
+    total->timeouts += stats->timeouts;
+}
+
+int dcache_stats(dcache *cache, int reset, struct dcache_stats *ret_stats)
+{
+    struct dcache_stats total = {0};
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < cache_parts(cache); i++) {
+        struct dcache_stats stats = {0};
+
+        rc = stats_of(cache_part(cache, i), reset, &stats);
+        if (rc == 0)
+            add_stats(&total, &stats);
     }
     if (rc == 0)
-        *ret_stats = stats;
+        *ret_stats = total;
     return rc;
 }
 
@@ -121,7 +167,7 @@ static int vacuum(struct store *store, struct db *db)
     return rc;
 }
 
-int dcache_compact(dcache *cache)
+static int compact(dcache *cache)
 {
     struct store *store = cache->store;
     int64_t deadline = os_deadline(cache->timeout);
@@ -147,8 +193,19 @@ int dcache_compact(dcache *cache)
     return rc;
 }
 
+int dcache_compact(dcache *cache)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < cache_parts(cache); i++)
+        rc = compact(cache_part(cache, i));
+    return rc;
+}
+
 int dcache_remove_file(dcache *cache, const char *filename)
 {
+    if (cache->shard_count > 0)
+        return os_fail(DCACHE_INVALID, "which shard has the file? see dcache_shard_for()");
     if (!filename || !file_is_inside(filename))
         return os_fail(DCACHE_INVALID, "not a file of the cache");
     return file_remove(&cache->store->files, filename);

@@ -48,10 +48,12 @@ static int make_key(const char *prefix, int64_t number, struct dcache_value *ret
     return 0;
 }
 
-static int check_queue(const char *prefix, enum dcache_side side)
+static int check_queue(const struct dcache *cache, const char *prefix, enum dcache_side side)
 {
     struct dcache_value text = prefix ? dcache_text(prefix) : dcache_none(), column;
 
+    if (cache->shard_count > 0)
+        return os_fail(DCACHE_INVALID, "a queue is in a single directory");
     if (side != DCACHE_FRONT && side != DCACHE_BACK)
         return os_fail(DCACHE_INVALID, "a side is front or back");
     return value_tag(&text, &column); /* valid UTF-8 */
@@ -117,10 +119,12 @@ static int push(dcache *cache, const char *prefix, enum dcache_side side,
     size_t taken = 0;
     int rc = 0;
 
+    if (cache->shard_count > 0) /* nor a place for the files of values */
+        return check_queue(cache, prefix, side);
     for (; rc == 0 && taken < count; taken++)
         rc = item_value(&items[taken], &txn, &values[taken], &options);
     if (rc == 0)
-        rc = check_queue(prefix, side);
+        rc = check_queue(cache, prefix, side);
     if (rc < 0)
         item_adopt_files(&txn, values, taken, count);
     else
@@ -214,7 +218,7 @@ static int take_end(dcache *cache, const struct end *end, const struct dcache_ge
     int fd = -1, rc, committed;
 
     entry_init(ret_entry);
-    rc = check_queue(end->prefix, end->side);
+    rc = check_queue(cache, end->prefix, end->side);
     if (rc == 0)
         rc = txn_begin(&txn);
     if (rc == 0) {
@@ -277,7 +281,7 @@ static int peek(dcache *cache, const struct end *end, const struct dcache_get_op
     int fd = -1, rc, committed;
 
     entry_init(ret_entry);
-    rc = check_queue(end->prefix, end->side);
+    rc = check_queue(cache, end->prefix, end->side);
     if (rc == 0)
         rc = peek_quickly(cache, end, options.flags, ret_entry);
     if (rc != DCACHE_EXISTS)
@@ -391,7 +395,7 @@ int dcache_peek_at(dcache *cache, const char *prefix, enum dcache_side side, int
     ENTRY_OPTIONS(struct dcache_get_options, options, given);
     char *missing = NULL;
     struct row row = {0};
-    int fd, rc = check_queue(prefix, side);
+    int fd, rc = check_queue(cache, prefix, side);
 
     entry_init(ret_entry);
     if (rc == 0 && index < 0)

@@ -93,7 +93,7 @@ static int other_columns(void)
     return os_fail(DCACHE_CORRUPT, "%s has tables of a cache, but with other columns", DB_NAME);
 }
 
-int schema_look(struct db *db, struct settings *settings, bool *ret_complete)
+int schema_look(struct db *db, struct settings *settings, unsigned shards, bool *ret_complete)
 {
     struct found found = {0};
     struct settings
@@ -103,7 +103,7 @@ int schema_look(struct db *db, struct settings *settings, bool *ret_complete)
 
     if (rc < 0)
         return rc;
-    settings_default(&read);
+    settings_default(&read, shards);
     if (found.total > 0 && !found.settings)
         return os_fail(DCACHE_CORRUPT, "%s is a database, but not a cache", DB_NAME);
     if (found.settings) {
@@ -154,14 +154,14 @@ int schema_policy_index(struct db *db, enum policy policy)
     return rc;
 }
 
-int schema_create(struct db *db, const struct settings *settings)
+int schema_create(struct db *db, struct settings *settings)
 {
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < OBJECTS; i++)
         rc = db_exec(db, objects[i].sql);
     if (rc == 0)
-        rc = settings_put_defaults(db);
+        rc = settings_put_missing(db, settings);
     if (rc == 0)
         rc = schema_tag_index(db, settings);
     return rc;

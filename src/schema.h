@@ -4,15 +4,16 @@
 
 #include "settings.h"
 
-/* Read the settings and see whether everything is there that they ask for. Writes nothing.
+/* Read the settings, or what they are to be in one of `shards` new directories, and see whether
+ * everything is there that they ask for. Writes nothing.
  * `*ret_complete` false: schema_create() is due. Fails: CORRUPT (not a cache's database). */
-int schema_look(struct db *db, struct settings *settings, bool *ret_complete);
+int schema_look(struct db *db, struct settings *settings, unsigned shards, bool *ret_complete);
 
 /* Journal and vacuum modes, to be set before there are tables, outside a transaction. */
 int schema_prepare(struct db *db, const struct settings *settings, bool shared);
 
 /* Make what is missing. In a write transaction. */
-int schema_create(struct db *db, const struct settings *settings);
+int schema_create(struct db *db, struct settings *settings);
 
 /* Pragmas that belong to a connection. `shared`: whether files may be mapped. */
 int schema_pragmas(struct db *db, const struct settings *settings, bool shared);

@@ -61,9 +61,9 @@ static const struct known known[] = {
 #define KNOWN (sizeof known / sizeof *known)
 #define KNOWN_OF_FORMAT 12 /* the rest has a row only where it has been set */
 
-static const char *const counters[] = {"count", "size", "hits", "misses", "evictions"};
+static const char *const counters[] = {"count", "size", "hits", "misses", "evictions", "timeouts"};
 #define COUNTERS (sizeof counters / sizeof *counters)
-#define COUNTERS_OF_FORMAT 4 /* 5.6.3 has no evictions: made when the first one happens */
+#define COUNTERS_OF_FORMAT 4 /* 5.6.3 has not the others: made when the first one happens */
 
 static const struct known *find(const char *name)
 {
@@ -73,9 +73,10 @@ static const struct known *find(const char *name)
     return NULL;
 }
 
-static bool is_counter(const char *name)
+/* Whether it is one of the first `count` counters. */
+static bool is_counter(const char *name, size_t count)
 {
-    for (size_t i = 0; i < COUNTERS; i++)
+    for (size_t i = 0; i < count; i++)
         if (strcmp(counters[i], name) == 0)
             return true;
     return false;
@@ -96,10 +97,11 @@ const char *settings_journal_name(int64_t journal)
     return journals[journal];
 }
 
-void settings_default(struct settings *settings)
+void settings_default(struct settings *settings, unsigned shards)
 {
     for (size_t i = 0; i < KNOWN; i++)
         atomic_store(field(settings, &known[i]), known[i].initial);
+    settings->size_limit /= shards;
 }
 
 void settings_copy(struct settings *to, struct settings *from)
@@ -139,7 +141,7 @@ int settings_check(const char *name, const struct dcache_value *value)
 
     if (!name || !*name)
         return os_fail(DCACHE_INVALID, "the setting has no name");
-    if (is_counter(name))
+    if (is_counter(name, COUNTERS))
         return os_fail(DCACHE_INVALID, "'%s' cannot be set", name);
     if (k && !parse(k, value, &unused))
         return os_fail(DCACHE_INVALID, "that is no value for the setting '%s'", name);
@@ -155,6 +157,49 @@ void settings_apply(struct settings *settings, const char *name, const struct dc
 
     if (k)
         atomic_store(field(settings, k), parse(k, value, &number) ? number : k->initial);
+}
+
+/* ---- of a fanout ---- */
+
+bool settings_is_divided(const char *name)
+{
+    return strcmp(name, "size_limit") == 0;
+}
+
+struct dcache_value settings_share(const char *name, const struct dcache_value *value,
+                                   size_t shards, size_t i)
+{
+    int64_t n = (int64_t)shards;
+
+    if (!settings_is_divided(name))
+        return *value;
+    if (value->type == DCACHE_DOUBLE) /* 1e9; infinity: no limit */
+        return dcache_double(value->real / (double)n);
+    return dcache_int(value->integer / n + ((int64_t)i < value->integer % n));
+}
+
+static double as_real(const struct dcache_value *value)
+{
+    return value->type == DCACHE_INT      ? (double)value->integer
+           : value->type == DCACHE_DOUBLE ? value->real
+                                          : 0;
+}
+
+/* 5.6.3 stores what it divides as a float. */
+void settings_add_share(struct dcache_value *sum, const struct dcache_value *share)
+{
+    const double exact = 9007199254740992.0; /* 2^53 */
+    double real = as_real(sum) + as_real(share);
+    int64_t integer;
+
+    if (sum->type == DCACHE_INT && share->type == DCACHE_INT &&
+        !__builtin_add_overflow(sum->integer, share->integer, &integer)) {
+        *sum = dcache_int(integer);
+        return;
+    }
+    dcache_value_clear(sum);
+    *sum = real == nearbyint(real) && fabs(real) < exact ? dcache_int((int64_t)real)
+                                                         : dcache_double(real);
 }
 
 /* ---- rows ---- */
@@ -176,8 +221,7 @@ int settings_load(struct db *db, struct settings *settings, bool *ret_complete)
             continue;
         settings_apply(settings, name, &value);
         k = find(name);
-        present += k ? k < known + KNOWN_OF_FORMAT
-                     : is_counter(name) && strcmp(name, "evictions") != 0;
+        present += k ? k < known + KNOWN_OF_FORMAT : is_counter(name, COUNTERS_OF_FORMAT);
     }
     *ret_complete = present == KNOWN_OF_FORMAT + COUNTERS_OF_FORMAT;
     return rc;
@@ -203,16 +247,17 @@ int settings_put(struct db *db, const char *name, const struct dcache_value *val
     return put(db, PUT, name, value);
 }
 
-int settings_put_defaults(struct db *db)
+int settings_put_missing(struct db *db, struct settings *settings)
 {
     struct dcache_value zero = dcache_int(0);
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < KNOWN_OF_FORMAT; i++) {
-        struct dcache_value initial = known[i].names ? dcache_text(known[i].names[known[i].initial])
-                                                     : dcache_int(known[i].initial);
+        int64_t number = *field(settings, &known[i]);
+        struct dcache_value value = known[i].names ? dcache_text(known[i].names[number])
+                                                   : dcache_int(number);
 
-        rc = put(db, PUT_MISSING, known[i].name, &initial);
+        rc = put(db, PUT_MISSING, known[i].name, &value);
     }
     for (size_t i = 0; rc == 0 && i < COUNTERS_OF_FORMAT; i++)
         rc = put(db, PUT_MISSING, counters[i], &zero);
@@ -293,7 +338,7 @@ int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *r
     while ((rc = db_step(db, s)) == 1) {
         const char *name = (const char *)sqlite3_column_text(s, 0);
 
-        if (!name || is_counter(name))
+        if (!name || is_counter(name, COUNTERS))
             continue;
         rc = append(&list, &count, s);
         if (rc < 0)

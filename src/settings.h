@@ -30,7 +30,8 @@ struct settings {
     _Atomic int64_t deque_maxlen; /* -1: none */
 };
 
-void settings_default(struct settings *settings);
+/* Those of a new cache that is one of so many shards: the limit of size is of all of them together. */
+void settings_default(struct settings *settings, unsigned shards);
 void settings_copy(struct settings *to, struct settings *from);
 
 /* Read them from the database. A row without a meaning (another type, an absurd value) counts as
@@ -43,10 +44,18 @@ int settings_check(const char *name, const struct dcache_value *value);
 /* Take a checked value over into `settings`. */
 void settings_apply(struct settings *settings, const char *name, const struct dcache_value *value);
 
-/* Rows. `settings_put_defaults` adds what is missing, with the counters at 0. */
+/* Whether a setting is of all shards of a fanout together, each of which has its share. */
+bool settings_is_divided(const char *name);
+
+/* What shard `i` of so many stores of a checked value: its share, or the value itself. */
+struct dcache_value settings_share(const char *name, const struct dcache_value *value,
+                                   size_t shards, size_t i);
+void settings_add_share(struct dcache_value *sum, const struct dcache_value *share);
+
+/* Rows. `settings_put_missing` adds those that are missing, with the counters at 0. */
 int settings_get(struct db *db, const char *name, struct dcache_value *ret_value);
 int settings_put(struct db *db, const char *name, const struct dcache_value *value);
-int settings_put_defaults(struct db *db);
+int settings_put_missing(struct db *db, struct settings *settings);
 
 /* All rows but the counters, sorted. */
 int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *ret_count);
@@ -54,7 +63,7 @@ int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *r
 /* deque_maxlen as the transaction of this connection sees it, which may have changed it. */
 int settings_maxlen(struct db *db, int64_t *ret_maxlen);
 
-/* A counter: count, size, hits, misses, evictions; 0 when its row is missing. */
+/* A counter: count, size, hits, misses, evictions, timeouts; 0 when its row is missing. */
 int settings_counter(struct db *db, const char *name, int64_t *ret_value);
 int settings_counter_add(struct db *db, const char *name, int64_t delta);
 int settings_counter_set(struct db *db, const char *name, int64_t value);

@@ -49,6 +49,7 @@ struct shared_segment {
     _Atomic int64_t headroom;        /* bytes that may surely be stored before the size limit */
     _Atomic uint64_t hits;           /* not yet in the database */
     _Atomic uint64_t misses;
+    _Atomic uint64_t timeouts; /* of writes */
     struct shared_access access[SHARED_ACCESS_SLOTS];
     struct shared_bell bell[SHARED_BELLS];
 };

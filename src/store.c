@@ -56,11 +56,12 @@ static void install(void)
 
 /* ---- opening the parts ---- */
 
-static int make_path(const char *directory, unsigned mode)
+int store_make_path(const char *directory, unsigned mode)
 {
     char *path = os_strdup(directory);
     int rc = path ? 0 : DCACHE_NOMEM;
 
+    mode = mode ? mode : 0700;
     for (size_t n = rc == 0 ? strlen(path) : 0; n > 1 && path[n - 1] == '/'; n--)
         path[n - 1] = 0; /* the last directory is the one with `mode` */
     for (char *at = path; rc == 0 && at; at = strchr(at + 1, '/')) {
@@ -88,7 +89,7 @@ static int open_directory(const char *directory, const struct dcache_open_option
     int dir = os_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0), rc;
 
     if (dir < 0 && errno == ENOENT && !(flags & (DCACHE_NO_CREATE | DCACHE_READ_ONLY))) {
-        rc = make_path(directory, o->directory_mode ? o->directory_mode : 0700);
+        rc = store_make_path(directory, o->directory_mode);
         if (rc < 0)
             return rc;
         dir = os_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
@@ -219,7 +220,7 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
     int rc;
 
     db->deadline = deadline;
-    rc = schema_look(db, &store->settings, &complete);
+    rc = schema_look(db, &store->settings, store->shards, &complete);
     for (size_t i = 0; rc == 0 && complete && i < o->settings_count; i++)
         change |= differs(db, &o->settings[i]);
     if (rc == 0 && (change || !complete)) {
@@ -231,11 +232,11 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
         rc = shared_lock(&store->shared, deadline);
         locked = rc == 0;
         if (locked) /* another may have done it meanwhile */
-            rc = schema_look(db, &store->settings, &complete);
+            rc = schema_look(db, &store->settings, store->shards, &complete);
         if (rc == 0)
             rc = write_schema(store, db, o, complete);
         if (rc == 0)
-            rc = schema_look(db, &store->settings, &complete);
+            rc = schema_look(db, &store->settings, store->shards, &complete);
         if (locked)
             shared_unlock(&store->shared);
         if (rc == 0 && !complete)
@@ -317,7 +318,7 @@ static bool look_at_rest(struct store *store, const struct dcache_open_options *
     if (store->read_only || !is_at_rest(store, &before) ||
         db_open(&db, store->db_path, DB_IMMUTABLE) < 0)
         return false;
-    if (schema_look(&db, &settings, &complete) < 0)
+    if (schema_look(&db, &settings, store->shards, &complete) < 0)
         complete = false;
     complete = complete && changes_nothing(&db, o);
     db_close(&db);
@@ -390,7 +391,7 @@ static void note_identity(struct store *store, const struct stat *st)
 }
 
 static int new_store(const char *directory, int dir, const struct stat *st,
-                     const struct dcache_open_options *o, int64_t deadline,
+                     const struct dcache_open_options *o, unsigned shards, int64_t deadline,
                      struct store **ret_store)
 {
     struct store *store = os_calloc(1, sizeof *store);
@@ -401,6 +402,7 @@ static int new_store(const char *directory, int dir, const struct stat *st,
         return rc;
     }
     note_identity(store, st);
+    store->shards = shards;
     store->flags = o->flags & (DCACHE_READ_ONLY | DCACHE_NO_SHARED);
     store->files.dir = dir;
     store->files.file_mode = o->file_mode ? o->file_mode : 0600;
@@ -441,7 +443,8 @@ static int reopen(struct store *store, const struct dcache_open_options *o, int6
     return rc;
 }
 
-int store_open(const char *directory, const struct dcache_open_options *o, struct store **ret_store)
+int store_open(const char *directory, const struct dcache_open_options *o, unsigned shards,
+               struct store **ret_store)
 {
     int64_t deadline = os_deadline(o->timeout);
     struct store *store;
@@ -467,7 +470,7 @@ int store_open(const char *directory, const struct dcache_open_options *o, struc
         os_close(dir);
         store->references++;
     } else {
-        rc = new_store(directory, dir, &st, o, deadline, &store);
+        rc = new_store(directory, dir, &st, o, shards, deadline, &store);
         if (rc == 0) {
             store->next = list;
             list = store;

@@ -18,6 +18,7 @@ struct store {
     unsigned flags; /* DCACHE_READ_ONLY, DCACHE_NO_SHARED as asked for by the opener */
     char *path;     /* of the directory, absolute */
     char *db_path;
+    unsigned shards; /* of which this is one: what a new one's share of the default limit is */
     struct files files;
     struct shared shared;
     struct settings settings;
@@ -35,8 +36,11 @@ struct store {
     struct pool pool;
 };
 
-/* Find or make the store of a directory. */
-int store_open(const char *directory, const struct dcache_open_options *options,
+/* Make a directory with a mode (0: 0700), and those above it as usual. One that is there is no error. */
+int store_make_path(const char *directory, unsigned mode);
+
+/* Find or make the store of a directory, which is one of so many shards, or 1. */
+int store_open(const char *directory, const struct dcache_open_options *options, unsigned shards,
                struct store **ret_store);
 void store_close(struct store *store);
 

@@ -39,7 +39,7 @@ static struct txn *outermost(struct txn *txn)
 }
 
 /* T5: some errors, that of no memory among them, make SQLite roll back everything by itself. */
-static bool is_aborted(struct txn *txn)
+bool txn_is_aborted(struct txn *txn)
 {
     txn = outermost(txn);
     return txn->aborted || sqlite3_get_autocommit(txn->db->handle);
@@ -170,6 +170,15 @@ static int begin_outer(struct txn *txn)
     return rc;
 }
 
+static int begin_counted(struct txn *txn)
+{
+    int rc = begin_outer(txn);
+
+    if (rc == DCACHE_TIMEOUT && !txn->aside)
+        atomic_fetch_add(&txn->cache->store->shared.segment->timeouts, 1);
+    return rc;
+}
+
 static int begin_inner(struct txn *txn)
 {
     struct dcache *cache = txn->cache;
@@ -179,7 +188,7 @@ static int begin_inner(struct txn *txn)
         return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
     if (cache->child)
         return os_fail(DCACHE_INVALID, "an inner transaction is open");
-    if (is_aborted(txn))
+    if (txn_is_aborted(txn))
         return os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
     txn->db = txn->outer->db;
     txn->db->deadline = txn->deadline;
@@ -190,7 +199,7 @@ static int begin_inner(struct txn *txn)
 
 int txn_start(struct txn *txn)
 {
-    return txn->outer ? begin_inner(txn) : begin_outer(txn);
+    return txn->outer ? begin_inner(txn) : begin_counted(txn);
 }
 
 int txn_begin(struct txn *txn)
@@ -252,7 +261,9 @@ static int finish_outer(struct txn *txn)
         rc = settings_counter_add(txn->db, "evictions", txn->evictions);
     if (rc == 0 && atomic_load(&segment->accesses) >= FLUSH_ACCESSES)
         rc = txn_flush_accesses(txn);
-    if (rc == 0 && atomic_load(&segment->hits) + atomic_load(&segment->misses) >= FLUSH_STATISTICS)
+    if (rc == 0 &&
+        (atomic_load(&segment->timeouts) > 0 ||
+         atomic_load(&segment->hits) + atomic_load(&segment->misses) >= FLUSH_STATISTICS))
         rc = txn_flush_statistics(txn);
     if (rc == 0)
         rc = run(txn, COMMIT);
@@ -293,6 +304,7 @@ static int finish_inner(struct txn *txn)
     outer->settings_changed |= txn->settings_changed;
     outer->hits += txn->hits;
     outer->misses += txn->misses;
+    outer->timeouts += txn->timeouts;
     txn->open = false;
     free_lists(txn);
     return 0;
@@ -300,7 +312,7 @@ static int finish_inner(struct txn *txn)
 
 int txn_finish(struct txn *txn)
 {
-    if (is_aborted(txn))
+    if (txn_is_aborted(txn))
         return os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
     return txn->outer ? finish_inner(txn) : finish_outer(txn);
 }
@@ -318,17 +330,20 @@ int txn_commit(struct txn *txn)
 
 void txn_undo(struct txn *txn)
 {
+    struct shared_segment *segment = txn->cache->store->shared.segment;
+
     if (!txn->open)
         return;
     txn->open = false;
-    atomic_fetch_add(&txn->cache->store->shared.segment->hits, txn->hits);
-    atomic_fetch_add(&txn->cache->store->shared.segment->misses, txn->misses);
+    atomic_fetch_add(&segment->hits, txn->hits);
+    atomic_fetch_add(&segment->misses, txn->misses);
+    atomic_fetch_add(&segment->timeouts, txn->timeouts);
     txn->db->policy_index = 0; /* it may have been made in here */
     if (!txn->outer) {
         /* Closing the connection rolls back too, should the statement itself fail. */
         if (!sqlite3_get_autocommit(txn->db->handle) && run(txn, ROLLBACK) < 0)
             (void)sqlite3_exec(txn->db->handle, "ROLLBACK", NULL, NULL, NULL);
-        atomic_store(&txn->cache->store->shared.segment->headroom, 0); /* of what is undone */
+        atomic_store(&segment->headroom, 0); /* of what is undone */
         release(txn);
     } else if (sqlite3_get_autocommit(txn->db->handle) || run(txn, ROLLBACK_TO) < 0 ||
                run(txn, RELEASE) < 0) {
@@ -524,12 +539,16 @@ int txn_flush_statistics(struct txn *txn)
     struct shared_segment *segment = txn->cache->store->shared.segment;
     uint64_t hits = atomic_exchange(&segment->hits, 0);
     uint64_t misses = atomic_exchange(&segment->misses, 0);
+    uint64_t timeouts = atomic_exchange(&segment->timeouts, 0);
     int rc = settings_counter_add(txn->db, "hits", (int64_t)hits);
 
     if (rc == 0)
         rc = settings_counter_add(txn->db, "misses", (int64_t)misses);
+    if (rc == 0)
+        rc = settings_counter_add(txn->db, "timeouts", (int64_t)timeouts);
     txn->hits += hits;
     txn->misses += misses;
+    txn->timeouts += timeouts;
     return rc;
 }
 
@@ -540,7 +559,7 @@ static int read_in_scope(struct dcache *cache, struct db **ret_db)
     if (cache->fork_generation != atomic_load(&cache->store->fork_generation))
         return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
     pthread_mutex_lock(&cache->root->mutex);
-    if (cache->child || is_aborted(cache->scope)) {
+    if (cache->child || txn_is_aborted(cache->scope)) {
         pthread_mutex_unlock(&cache->root->mutex);
         return cache->child
                    ? os_fail(DCACHE_INVALID, "an inner transaction is open")

@@ -46,11 +46,19 @@ struct txn {
     int64_t count, size; /* changes not yet in Settings */
     int64_t evictions;
     bool settings_changed;
-    uint64_t hits, misses; /* taken from the segment: back they go if this is undone */
+    uint64_t hits, misses, timeouts; /* taken from the segment: back they go if this is undone */
+    bool
+        aside; /* of the library's own, which can wait for another time: no timeout to be counted */
 };
 
-/* What a `dcache *` is. */
+/* What a `dcache *` is: an open directory; a transaction on one; or, with `shard_count` above 0, several
+ * of either kind, and then of the other fields only `path` counts. Every operation but those of
+ * handle.c and fanout.c works on one directory, and has the shard chosen first (route.h), or goes
+ * from part to part. */
 struct dcache {
+    struct dcache **shards;
+    size_t shard_count;
+    char *path; /* of the directory that the shards are in; NULL of a transaction */
     struct store *store;
     double timeout;
     struct txn *scope;   /* of a transaction handle; NULL: a plain cache */
@@ -62,10 +70,24 @@ struct dcache {
     pthread_mutex_t mutex; /* of the root: calls in a transaction run one after the other */
 };
 
+/* A single directory is a cache of one part. */
+static inline size_t cache_parts(const struct dcache *cache)
+{
+    return cache->shard_count > 0 ? cache->shard_count : 1;
+}
+
+static inline struct dcache *cache_part(struct dcache *cache, size_t i)
+{
+    return cache->shard_count > 0 ? cache->shards[i] : cache;
+}
+
 struct txn txn_new(struct dcache *cache);
 int txn_begin(struct txn *txn);
 int txn_commit(struct txn *txn);
 void txn_end(struct txn *txn);
+
+/* T5: whether SQLite has rolled everything back by itself. */
+bool txn_is_aborted(struct txn *txn);
 
 /* Without the locking of a handle: for dcache_begin() and its kin. */
 int txn_start(struct txn *txn);
@@ -97,7 +119,7 @@ int txn_forget(struct txn *txn, int64_t rowid, int64_t size);
 /* Bring the access records of the segment to the database. */
 int txn_flush_accesses(struct txn *txn);
 
-/* Hits and misses of the segment to the database. */
+/* Hits, misses and timeouts of the segment to the database. */
 int txn_flush_statistics(struct txn *txn);
 
 /* Whether a file goes away with the COMMIT of this scope or one around it, and is no stray. */

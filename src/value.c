@@ -289,27 +289,31 @@ static uint32_t adler32(const unsigned char *data, size_t size)
     return b << 16 | a;
 }
 
+uint32_t value_hash(const struct dcache_value *column)
+{
+    unsigned char big_endian[8];
+    uint64_t bits;
+
+    if (column->type == DCACHE_INT) {
+        int64_t mask = 0xFFFFFFFF, rest = column->integer % mask;
+
+        return (uint32_t)(rest < 0 ? rest + mask : rest);
+    }
+    if (column->type != DCACHE_DOUBLE)
+        return adler32(column->data, column->size);
+    memcpy(&bits, &column->real, sizeof bits);
+    for (int i = 0; i < 8; i++)
+        big_endian[i] = (unsigned char)(bits >> (56 - 8 * i));
+    return adler32(big_endian, 8);
+}
+
 uint32_t dcache_hash(const struct dcache_value *key)
 {
     char scratch[VALUE_SCRATCH];
     struct dcache_value column;
-    unsigned char big_endian[8];
-    uint64_t bits;
     int raw;
 
-    if (value_key(key, 5, scratch, &column, &raw) < 0)
-        return 0;
-    if (column.type == DCACHE_INT) {
-        int64_t mask = 0xFFFFFFFF, rest = column.integer % mask;
-
-        return (uint32_t)(rest < 0 ? rest + mask : rest);
-    }
-    if (column.type != DCACHE_DOUBLE)
-        return adler32(column.data, column.size);
-    memcpy(&bits, &column.real, sizeof bits);
-    for (int i = 0; i < 8; i++)
-        big_endian[i] = (unsigned char)(bits >> (56 - 8 * i));
-    return adler32(big_endian, 8);
+    return value_key(key, 5, scratch, &column, &raw) < 0 ? 0 : value_hash(&column);
 }
 
 /* Exact: 2^53 + 1 as an integer is more than 2^53 as a real. */

@@ -14,6 +14,9 @@ enum { MODE_NONE, MODE_RAW, MODE_BINARY, MODE_TEXT, MODE_PICKLE };
 int value_key(const struct dcache_value *key, int protocol, char scratch[VALUE_SCRATCH],
               struct dcache_value *ret_column, int *ret_raw);
 
+/* The hash of a key as stored, by which 5.6.3 chooses a shard. */
+uint32_t value_hash(const struct dcache_value *column);
+
 /* A value as stored inline: column and mode. `*ret_file` is true when it has to go to a file
  * instead; then the column is NONE. Not for DCACHE_STORED. Fails: INVALID. */
 int value_inline(const struct dcache_value *value, int64_t min_file_size, int protocol,

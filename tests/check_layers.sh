@@ -9,8 +9,9 @@ layers='
 deque index lock
 hold permits
 claim
+fanout
 cache queue iterate bulk handle maintain backup
-evict check
+evict check route
 entry bell
 txn
 store

@@ -12,7 +12,7 @@ static int make(void **state)
     int rc = sandbox_make(state);
 
     memset(&db, 0, sizeof db);
-    settings_default(&settings);
+    settings_default(&settings, 1);
     rc |= write_file(in("cache.db"), "", 0);
     rc |= db_open(&db, in("cache.db"), 0);
     rc |= schema_prepare(&db, &settings, false);
