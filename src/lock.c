@@ -29,7 +29,7 @@ static int copy_value(const struct dcache_value *value, struct dcache_value *ret
 static int check_options(dcache *cache, const struct dcache_value *key,
                          const struct dcache_lock_options *options)
 {
-    if (!cache || cache->scope)
+    if (!cache || dcache_shard_for(cache, key)->scope)
         return os_fail(DCACHE_INVALID, "a lock needs a cache that is no transaction");
     if (!key || key->type > DCACHE_PICKLE || (value_is_data(key) && !key->data && key->size > 0))
         return os_fail(DCACHE_INVALID, "a lock needs a key");
@@ -52,7 +52,7 @@ int dcache_lock_open(dcache *cache, const struct dcache_value *key,
     lock = os_calloc(1, sizeof *lock);
     if (!lock)
         return DCACHE_NOMEM;
-    lock->cache = cache;
+    lock->cache = dcache_shard_for(cache, key);
     lock->kind = options.kind;
     lock->permits = options.permits ? options.permits : 1;
     lock->expire = options.expire;
