@@ -34,5 +34,7 @@ int break_it(struct place *place);
 
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;
+extern const struct scenario collection_scenarios[]; /* scenarios_collections.c */
+extern const size_t collection_scenario_count;
 
 #endif

@@ -355,21 +355,27 @@ static void old_or_new_and_nothing_left_over(void **state)
     free(after);
 }
 
+static const struct scenario *scenario_at(size_t i)
+{
+    return i < scenario_count ? &scenarios[i] : &collection_scenarios[i - scenario_count];
+}
+
 int main(int argc, char **argv)
 {
-    struct task *tasks = calloc(KINDS * scenario_count, sizeof *tasks);
-    struct CMUnitTest *tests = calloc(KINDS * scenario_count, sizeof *tests);
+    const size_t all = scenario_count + collection_scenario_count;
+    struct task *tasks = calloc(KINDS * all, sizeof *tasks);
+    struct CMUnitTest *tests = calloc(KINDS * all, sizeof *tests);
     size_t count = 0;
     int failed;
 
     install();
     every = getenv("DCACHE_TEST_EVERY") != NULL;
     for (int kind = 0; kind < KINDS; kind++)
-        for (size_t i = 0; i < scenario_count; i++, count++) {
+        for (size_t i = 0; i < all; i++, count++) {
             char name[120];
 
-            (void)snprintf(name, sizeof name, "%s: %s", kind_names[kind], scenarios[i].name);
-            tasks[count] = (struct task){&scenarios[i], (enum kind)kind};
+            (void)snprintf(name, sizeof name, "%s: %s", kind_names[kind], scenario_at(i)->name);
+            tasks[count] = (struct task){scenario_at(i), (enum kind)kind};
             tests[count].name = strdup(name);
             tests[count].test_func = old_or_new_and_nothing_left_over;
             tests[count].initial_state = &tasks[count];
