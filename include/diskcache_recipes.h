@@ -1,4 +1,4 @@
-/* diskcache_recipes.h - locks on the keys of a cache.
+/* diskcache_recipes.h - locks, rate limits, averages and memoization, on the keys of a cache.
  *
  * SPDX-License-Identifier: Apache-2.0
  *
@@ -81,6 +81,98 @@ DCACHE_API int dcache_lock_state(dcache_lock *lock, struct dcache_lock_state *re
  * number; the lock is released). If the lease ended meanwhile: NOT_OWNER, after the call. */
 DCACHE_API int dcache_barrier(dcache_lock *lock, double timeout, int (*function)(void *arg),
                               void *arg);
+
+/* ---- average ------------------------------------------------------------------------------- */
+
+struct dcache_item_options {
+    size_t struct_size;
+    double expire; /* seconds after the last change; 0: never */
+    const struct dcache_value *tag;
+};
+
+/* A running average under `key`: a total and a count, changed atomically. Fails: TYPE (the key holds
+ * something else). */
+DCACHE_API int dcache_average_add(dcache *cache, const struct dcache_value *key, double value,
+                                  const struct dcache_item_options *options);
+
+/* The average of what was added. Fails: NOT_FOUND (nothing was). */
+DCACHE_API int dcache_average_get(dcache *cache, const struct dcache_value *key,
+                                  double *ret_average);
+
+/* The same, and forget it. */
+DCACHE_API int dcache_average_pop(dcache *cache, const struct dcache_value *key,
+                                  double *ret_average);
+
+/* ---- throttle ------------------------------------------------------------------------------ */
+
+/* A token bucket (J. Turner, "New directions in communications", IEEE Communications Magazine 24,
+ * 1986): it holds `count` tokens at most and gains count / seconds of them in a second. */
+struct dcache_throttle_options {
+    size_t struct_size;
+    double count;   /* more than 0 */
+    double seconds; /* more than 0 */
+    double now;     /* point in time on the caller's clock; 0: the present */
+    double expire;
+    const struct dcache_value *tag;
+};
+
+/* Fill the bucket `key` with `count` tokens, as 5.6.3 does when it decorates a function. A bucket
+ * that is not there counts as full. */
+DCACHE_API int dcache_throttle_reset(dcache *cache, const struct dcache_value *key,
+                                     const struct dcache_throttle_options *options);
+
+/* Take a token, if there is a whole one: `*ret_delay` is then 0. Else nothing is taken, and it
+ * says after how many seconds to ask again. */
+DCACHE_API int dcache_throttle_take(dcache *cache, const struct dcache_value *key,
+                                    const struct dcache_throttle_options *options,
+                                    double *ret_delay);
+
+/* ---- memoize ------------------------------------------------------------------------------- */
+
+/* Computes the value for a key. Returns 0, or a negative number: dcache_memoize() then fails with
+ * CALLBACK and stores nothing. What `ret_value` points to stays the callback's own (see `release`). */
+typedef int dcache_compute_fn(void *arg, const struct dcache_value *key,
+                              struct dcache_value *ret_value);
+
+struct dcache_memoize_options {
+    size_t struct_size;
+    unsigned flags; /* of dcache_get(), for what is handed back: DCACHE_AS_FD, DCACHE_NO_VALUE */
+    double expire;  /* seconds; 0: never */
+    const struct dcache_value *tag;
+    void (*release)(void *arg, struct dcache_value *value); /* called when a value that was computed
+                                                               is stored; may be NULL */
+    int single_flight; /* 1: of those who miss at once, here and in other processes, one computes, and
+                          the others wait for it */
+    double timeout;    /* how long they wait; 0: for ever. Fails: TIMEOUT. */
+    double stale;      /* seconds after `expire` during which the old value is handed to all but the
+                          one who computes the new one */
+    double beta;       /* more than 0: recompute early, see below; 1 is the best for most */
+};
+
+/* Hand back the value of `key`: the one that is stored, else the one that `compute` returns, which is
+ * stored. With `beta`, a value that has not expired is recomputed, by one caller while the
+ * others go on using it, with a probability that grows as its end comes near, so that it hardly ever
+ * expires with many waiting ("cache stampede"). It is XFetch, of A. Vattani, F. Chierichetti,
+ * K. Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 8(8), 2015: a caller
+ * recomputes at the time t if
+ *
+ *     t - delta * beta * ln(u) >= end
+ *
+ * with `delta` the seconds that computing it took and u uniform in (0, 1]; so with the probability
+ * exp(-(end - t) / (delta * beta)).
+ *
+ * With `beta` or `stale` what is stored is the pair (value, delta), as 5.6.3's memoize_stampede has it,
+ * for `expire` plus `stale` seconds: values of the type PICKLE, and streams, are then refused (TYPE).
+ * A value that was computed but cannot be stored (TIMEOUT, FULL, TOO_BIG, READONLY) is handed back all
+ * the same, unless it is a stream.
+ *
+ * Who computes for others is known to them by his process; if that dies, the next one computes. (One
+ * that cannot be seen from here is waited for during 60 seconds.) In a transaction `single_flight`,
+ * `stale` and `beta` are INVALID. */
+DCACHE_API int dcache_memoize(dcache *cache, const struct dcache_value *key,
+                              dcache_compute_fn *compute, void *arg,
+                              const struct dcache_memoize_options *options,
+                              struct dcache_entry *ret_entry);
 
 #ifdef __cplusplus
 }

@@ -344,6 +344,39 @@ int entry_fill(struct row *row, int fd, unsigned flags, struct dcache_entry *ret
     return 0;
 }
 
+/* Copy data behind what is there already. */
+static void copy_data(struct dcache_value *value, char **at)
+{
+    if (!value_is_data(value))
+        return;
+    if (value->size > 0)
+        memcpy(*at, value->data, value->size);
+    value->data = *at;
+    *at += value->size;
+}
+
+int entry_copy(const struct dcache_value *key, const struct dcache_value *value, double expire_time,
+               struct dcache_entry *ret_entry)
+{
+    size_t size = value_bytes(key) + value_bytes(value);
+    struct row_memory *memory = os_calloc(1, sizeof *memory + size);
+    char *at;
+
+    if (!memory)
+        return DCACHE_NOMEM;
+    at = memory->data;
+    entry_init(ret_entry);
+    ret_entry->kind = value->type;
+    ret_entry->key = *key;
+    ret_entry->value = *value;
+    ret_entry->store_time = ret_entry->access_time = os_now();
+    ret_entry->expire_time = expire_time;
+    ret_entry->owned = memory;
+    copy_data(&ret_entry->key, &at);
+    copy_data(&ret_entry->value, &at);
+    return 0;
+}
+
 int entry_take(struct txn *txn, struct row *row, int fd, unsigned flags,
                struct dcache_entry *ret_entry)
 {

@@ -64,6 +64,10 @@ int entry_fill(struct row *row, int fd, unsigned flags, struct dcache_entry *ret
 int entry_take(struct txn *txn, struct row *row, int fd, unsigned flags,
                struct dcache_entry *ret_entry);
 
+/* An entry of what is perhaps not stored, with copies of key and value (no streams). */
+int entry_copy(const struct dcache_value *key, const struct dcache_value *value, double expire_time,
+               struct dcache_entry *ret_entry);
+
 void entry_init(struct dcache_entry *entry);
 
 #endif

@@ -4,7 +4,7 @@
  * is the pickle of a pair, the owner and how often he has acquired it; in 5.6.3 the owner is the first
  * word of such a line, which it compares as a whole, so that ours are strangers to it (L1). */
 #include "claim.h"
-#include "pickle.h"
+#include "pair.h"
 
 struct hold {
     int64_t count; /* 0: nobody */
@@ -54,22 +54,15 @@ static int write_hold(const struct dcache_lock *lock, dcache *txn, const struct 
                       int64_t count, unsigned flags)
 {
     struct dcache_set_options options = claim_options(lock);
-    struct dcache_value items[2], pair;
+    struct dcache_value value;
     char line[OWNER_TEXT];
-    int rc;
 
     owner_format(self, line);
-    items[0] = dcache_text(line);
-    items[1] = dcache_int(count);
+    value = dcache_text(line);
     options.flags |= flags;
     if (lock->kind == DCACHE_LOCK)
-        return dcache_set(txn, &lock->key, &items[0], &options);
-    rc = pickle_write(items, 2, &pair);
-    if (rc == 0) {
-        rc = dcache_set(txn, &lock->key, &pair, &options);
-        dcache_value_clear(&pair);
-    }
-    return rc;
+        return dcache_set(txn, &lock->key, &value, &options);
+    return pair_set(txn, &lock->key, value, dcache_int(count), &options);
 }
 
 static bool is_takeable(const struct dcache_lock *lock, const struct hold *hold,

@@ -22,6 +22,7 @@
 _Thread_local long os_fault_at;
 bool os_without_openat2;
 double os_clock_offset;
+uint64_t os_random_seed;
 
 bool os_fault(void)
 {
@@ -459,6 +460,23 @@ int os_random(void *buffer, size_t size)
     if (FAULT(EIO))
         return -1;
     return getrandom(buffer, size, 0) == (ssize_t)size ? 0 : -1; /* never short below 256 bytes */
+}
+
+double os_uniform(void)
+{
+    uint64_t bits;
+
+#ifdef DCACHE_FAULTS
+    if (os_random_seed != 0) { /* SplitMix64 */
+        bits = os_random_seed += UINT64_C(0x9E3779B97F4A7C15);
+        bits = (bits ^ bits >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+        bits = (bits ^ bits >> 27) * UINT64_C(0x94D049BB133111EB);
+        bits ^= bits >> 31;
+    } else
+#endif
+        if (os_random(&bits, sizeof bits) < 0)
+        bits = UINT64_MAX;
+    return (double)((bits >> 11) + 1) * 0x1p-53;
 }
 
 int os_memfd(const char *name)

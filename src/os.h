@@ -56,7 +56,8 @@ int64_t os_deadline(double seconds); /* monotonic time after that many; saturate
 void os_sleep(int64_t nanoseconds);
 #define OS_MS INT64_C(1000000)
 #ifdef DCACHE_FAULTS
-extern double os_clock_offset; /* tests move the clock of os_now() */
+extern double os_clock_offset;  /* tests move the clock of os_now() */
+extern uint64_t os_random_seed; /* other than 0: what os_uniform() says follows from it */
 #endif
 
 /* ---- files ---- */
@@ -81,6 +82,7 @@ int os_list(int dir, const char *name, char ***ret_names, size_t *ret_count);
 ssize_t os_read(int fd, void *buffer, size_t size);      /* restarts after signals */
 int os_write_all(int fd, const void *data, size_t size); /* all or -1 */
 int os_random(void *buffer, size_t size);
+double os_uniform(void); /* in (0, 1]; where no random bytes can be had: 1 */
 int os_memfd(const char *name);
 char *os_realpath(const char *path);
 bool os_is_network(int fd); /* shared mappings of files there are not shared between hosts */

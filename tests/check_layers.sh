@@ -6,12 +6,12 @@ cd "$(dirname "$0")/.."
 
 # Top to bottom; names on one line do not know each other.
 layers='
-deque index lock
+deque index average throttle memoize lock
 hold permits
 claim
 fanout
 cache queue iterate bulk handle maintain backup
-evict check route
+evict check route pair
 entry bell
 txn
 store

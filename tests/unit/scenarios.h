@@ -31,6 +31,12 @@ int permit_and_back(struct place *place);
 void held_by_the_dead(struct place *place);
 int take_over(struct place *place);
 int break_it(struct place *place);
+void averaged(struct place *place);
+int add_to_average(struct place *place);
+int pop_average(struct place *place);
+void full_bucket(struct place *place);
+int take_token(struct place *place);
+int memoize_new(struct place *place);
 
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;

@@ -109,3 +109,87 @@ int break_it(struct place *p)
     dcache_lock_close(lock);
     return rc;
 }
+
+/* ---- averages, throttles, memoized values ---- */
+
+void averaged(struct place *p)
+{
+    assert_int_equal(dcache_average_add(p->cache, KEY("k"), 1, NULL), 0);
+}
+
+int add_to_average(struct place *p)
+{
+    return dcache_average_add(p->cache, KEY("k"), 4, NULL);
+}
+
+int pop_average(struct place *p)
+{
+    double average = -1;
+    int rc = dcache_average_pop(p->cache, KEY("k"), &average);
+
+    assert_true(average == (rc < 0 ? -1 : 1));
+    return rc;
+}
+
+static struct dcache_throttle_options bucket(void)
+{
+    struct dcache_throttle_options options = DCACHE_OPTIONS(struct dcache_throttle_options);
+
+    options.count = 2;
+    options.seconds = 1;
+    options.now = 100;
+    return options;
+}
+
+void full_bucket(struct place *p)
+{
+    struct dcache_throttle_options options = bucket();
+
+    assert_int_equal(dcache_throttle_reset(p->cache, KEY("k"), &options), 0);
+}
+
+int take_token(struct place *p)
+{
+    struct dcache_throttle_options options = bucket();
+    double delay = -1;
+    int rc = dcache_throttle_take(p->cache, KEY("k"), &options, &delay);
+
+    assert_true(delay == (rc < 0 ? -1 : 0));
+    return rc;
+}
+
+static int answer(void *arg, const struct dcache_value *key, struct dcache_value *ret_value)
+{
+    (void)arg;
+    (void)key;
+    *ret_value = dcache_text("computed");
+    return 0;
+}
+
+static int memoize(struct place *p)
+{
+    struct dcache_memoize_options options = DCACHE_OPTIONS(struct dcache_memoize_options);
+    struct dcache_entry entry;
+    int rc;
+
+    options.single_flight = 1;
+    rc = dcache_memoize(p->cache, KEY("k"), answer, NULL, &options, &entry);
+    if (rc == 0)
+        assert_true(value_equals(&entry.value, TEXT("computed")));
+    else
+        assert_int_equal(entry.value.type, DCACHE_NONE);
+    dcache_entry_clear(&entry);
+    return rc;
+}
+
+/* What could not be stored is handed back, and a flight that could not be given back ends with its
+ * lease: so the state may be any, but the next call has the value. */
+int memoize_new(struct place *p)
+{
+    int rc = memoize(p);
+
+    faults_off();
+    if (rc == 0)
+        assert_int_equal(memoize(p), 0);
+    return rc;
+}
