@@ -358,7 +358,8 @@ DCACHE_API int dcache_setting_known(const char *name);
  *   - Iteration by insertion goes shard by shard, and a rowid is of its shard; by key it goes over
  *     all of them.
  *   - Queues, peekitem and popitem have no meaning: INVALID. (Use a cache of their own.)
- *   - dcache_rename() to a key of another shard copies the value, into a new place by insertion.
+ *   - dcache_rename() to a key of another shard copies the value, into a new place by insertion; what
+ *     fails between the two commits leaves it under both keys.
  *   - Files of stored values (DCACHE_STORED) are in the directory of the key's shard;
  *     dcache_remove_file() wants that.
  *   - Numbers that are equal are one key, as in a single directory: 1.0 is kept where 1 is. 5.6.3

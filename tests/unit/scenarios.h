@@ -18,7 +18,8 @@ enum {
     BROKEN = 4,     /* the state before has rows without files, or files without rows */
     OPENS = 8,      /* place->cache is closed when it runs */
     READS = 16,     /* and changes nothing */
-    OWN = 32        /* it looks at the state itself */
+    OWN = 32,       /* it looks at the state itself */
+    EACH_SHARD = 64 /* after a failure each shard has the state before or the one after */
 };
 
 /* What a run does after its operation is not to fail. */
@@ -42,5 +43,9 @@ extern const struct scenario scenarios[];
 extern const size_t scenario_count;
 extern const struct scenario collection_scenarios[]; /* scenarios_collections.c */
 extern const size_t collection_scenario_count;
+
+/* scenarios_fanout.c: on a cache of two directories */
+extern const struct scenario fanout_scenarios[];
+extern const size_t fanout_scenario_count;
 
 #endif

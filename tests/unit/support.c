@@ -45,12 +45,29 @@ void place_new(struct place *place)
     (void)snprintf(place->dir, sizeof place->dir, "%s/dcache-unit-XXXXXX", base);
     assert_non_null(mkdtemp(place->dir));
     place->cache = NULL;
+    place->shards = 0;
     place->descriptors = count_descriptors();
 }
 
 void place_open(struct place *place)
 {
-    place->cache = open_with(place->dir, 0.25, NULL);
+    struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
+
+    options.timeout = 0.25;
+    if (place->shards == 0)
+        place->cache = open_with(place->dir, 0.25, NULL);
+    else
+        assert_int_equal(dcache_open_fanout(place->dir, place->shards, &options, &place->cache), 0);
+}
+
+const char *place_part(const struct place *place, int number)
+{
+    static char path[300];
+
+    if (number >= (place->shards ? place->shards : 1))
+        return NULL;
+    (void)snprintf(path, sizeof path, place->shards ? "%s/%03d" : "%s", place->dir, number);
+    return path;
 }
 
 void place_close(struct place *place)

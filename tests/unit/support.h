@@ -40,6 +40,7 @@ struct dcache_value large(char letter);
 struct place {
     char dir[256];
     dcache *cache;   /* open, with a timeout of 0.25 s */
+    int shards;      /* it is a fanout of so many; 0: a single directory */
     int descriptors; /* that this process had before */
 };
 
@@ -51,6 +52,9 @@ void place_new(struct place *place); /* a new directory, nothing opened */
 void place_open(struct place *place);
 void place_close(struct place *place);
 void place_clean(struct place *place); /* remove the directory and what is in it */
+
+/* The directory of a shard, or of a cache of one part; NULL: there is none with that number. */
+const char *place_part(const struct place *place, int number);
 
 /* Another handle, with settings: `name`, value, ..., NULL. */
 dcache *open_with(const char *dir, double timeout, ...);

@@ -395,6 +395,44 @@ static void of_two_the_one_stored_last_comes_home(void **state)
     os_clock_offset = 0;
 }
 
+static void a_renamed_item_goes_to_the_shard_of_its_new_key(void **state)
+{
+    dcache *c = fanout_of(state), *txn;
+    struct dcache_entry entry;
+    double stored;
+
+    assert_int_equal(dcache_set(c, INT(1), VALUE(large('r')),
+                                SET(.expire_at = 4e9, .tag = TEXT("t"), .flags = DCACHE_PINNED)),
+                     0);
+    assert_int_equal(dcache_set(c, INT(2), INT(2), NULL), 0);
+    entry = got(c, INT(1));
+    stored = entry.store_time;
+    dcache_entry_clear(&entry);
+    assert_int_equal(dcache_rename(c, INT(1), INT(2)), DCACHE_EXISTS);
+    assert_int_equal(dcache_rename(c, INT(7), INT(6)), DCACHE_NOT_FOUND);
+    assert_int_equal(dcache_rename(c, INT(1), INT(9)), 0); /* the same shard */
+    assert_int_equal(rows_in(dir_of(state), 1), 1);
+    os_clock_offset = 10;
+    assert_int_equal(dcache_rename(c, INT(9), INT(4)), 0);
+    os_clock_offset = 0;
+    assert_int_equal(rows_in(dir_of(state), 1), 0);
+    assert_int_equal(count_files(shard_dir(dir_of(state), 4)), 1);
+    assert_int_equal(count_files(dir_of(state)), 1);
+    entry = got(c, INT(4));
+    assert_true(value_equals(&entry.value, VALUE(large('r'))));
+    assert_true(entry.store_time == stored && entry.expire_time == 4e9);
+    assert_memory_equal(entry.tag.data, "t", 1);
+    dcache_entry_clear(&entry);
+    assert_int_equal(sql_number(shard_dir(dir_of(state), 4),
+                                "SELECT count(*) FROM Cache WHERE store_time > 1e12"),
+                     1); /* pinned still */
+    assert_int_equal(dcache_begin(c, -1, &txn), 0);
+    assert_int_equal(dcache_rename(txn, INT(4), INT(3)), 0);
+    dcache_rollback(txn);
+    assert_true(get_is(c, INT(4), VALUE(large('r'))));
+    assert_int_equal(count_files(dir_of(state)), 1);
+}
+
 /* ---- many keys ---- */
 
 static void many_keys_go_to_their_shards_and_come_back_in_their_order(void **state)
@@ -875,6 +913,7 @@ int main(void)
         TEST(each_key_of_two_is_read_as_5_6_3_would),
         TEST(the_first_write_brings_it_home),
         TEST(of_two_the_one_stored_last_comes_home),
+        TEST(a_renamed_item_goes_to_the_shard_of_its_new_key),
         TEST(many_keys_go_to_their_shards_and_come_back_in_their_order),
         TEST(of_a_set_many_that_fails_nothing_is_stored),
         TEST(nobody_waits_in_a_circle),

@@ -174,16 +174,45 @@ void faults_off(void)
 
 /* ---- what has to be true afterwards ---- */
 
-static char *state_of(const struct place *place)
+#define MOST_PARTS 2
+
+struct state {
+    char *part[MOST_PARTS];
+};
+
+static char *state_of_part(const char *dir)
 {
     char path[320];
 
-    (void)snprintf(path, sizeof path, "%s/cache.db", place->dir);
+    (void)snprintf(path, sizeof path, "%s/cache.db", dir);
     /* An open that has failed may leave a database without tables. */
     if (access(path, F_OK) < 0 ||
-        sql_number(place->dir, "SELECT count(*) FROM sqlite_schema WHERE name = 'Cache'") == 0)
+        sql_number(dir, "SELECT count(*) FROM sqlite_schema WHERE name = 'Cache'") == 0)
         return strdup("");
-    return describe(place->dir);
+    return describe(dir);
+}
+
+static struct state state_of(const struct place *place)
+{
+    struct state state = {{NULL}};
+
+    for (int i = 0; place_part(place, i); i++)
+        state.part[i] = state_of_part(place_part(place, i));
+    return state;
+}
+
+static bool same_state(const struct state *a, const struct state *b)
+{
+    for (int i = 0; i < MOST_PARTS && a->part[i]; i++)
+        if (strcmp(a->part[i], b->part[i]) != 0)
+            return false;
+    return true;
+}
+
+static void free_state(struct state *state)
+{
+    for (int i = 0; i < MOST_PARTS; i++)
+        free(state->part[i]);
 }
 
 /* Whether each line of `part` is in `whole`. */
@@ -217,34 +246,44 @@ static void assert_status(const struct scenario *s, enum kind kind, int rc)
                  last->status, last->sqlite_code, last->sys_errno, last->text);
 }
 
-static void assert_state(const struct scenario *s, const struct place *place, int rc,
-                         const char *before, const char *after)
+/* One part of a state; `other`: the whole may be the new one, and is. */
+static void assert_part(const struct scenario *s, int rc, bool other, const char *now,
+                        const char *before, const char *after)
 {
-    char *now = state_of(place);
-    bool same = strcmp(now, before) == 0;
-
     if (s->flags & OWN)
-        same = true;
-    else if (rc == s->wanted)
+        return;
+    if (rc == s->wanted)
         assert_string_equal(now, after);
     else if (s->flags & IN_BATCHES)
         assert_true(is_part(now, before) && is_part(after, now));
-    else if (!(s->flags & EITHER) || strcmp(now, after) != 0)
+    else if (!other && !((s->flags & EACH_SHARD) && strcmp(now, after) == 0))
         assert_string_equal(now, before);
-    if (*now && !(same && (s->flags & BROKEN))) {
-        int strays = assert_rows_have_files(place->dir);
+}
 
-        assert_counters_right(place->dir);
-        /* What was done stays done, though a file could not be removed. */
-        assert_true(strays == 0 || (rc == s->wanted && fired && strays == 1));
+static void assert_state(const struct scenario *s, const struct place *place, int rc,
+                         const struct state *before, const struct state *after)
+{
+    struct state now = state_of(place);
+    bool same = (s->flags & OWN) || same_state(&now, before);
+    bool other = (s->flags & EITHER) && same_state(&now, after);
+    int strays = 0;
+
+    for (int i = 0; place_part(place, i); i++) {
+        assert_part(s, rc, other, now.part[i], before->part[i], after->part[i]);
+        if (*now.part[i] && !(same && (s->flags & BROKEN))) {
+            strays += assert_rows_have_files(place_part(place, i));
+            assert_counters_right(place_part(place, i));
+        }
     }
-    free(now);
+    /* What was done stays done, though a file could not be removed. */
+    assert_true(strays == 0 ||
+                (fired && strays == 1 && (rc == s->wanted || (s->flags & EACH_SHARD))));
+    free_state(&now);
 }
 
 /* Neither the lock nor a connection is lost, and the next write goes through. */
-static void assert_usable(struct place *place)
+static void assert_nothing_is_held(const struct store *store)
 {
-    struct store *store = place->cache->store;
     int idle = 0;
 
     for (struct db *db = store->pool.idle; db; db = db->next)
@@ -252,6 +291,12 @@ static void assert_usable(struct place *place)
     assert_int_equal(idle, store->pool.connections);
     assert_int_equal(store->shared.segment->lock, 0);
     assert_int_equal(store->owner, 0);
+}
+
+static void assert_usable(struct place *place)
+{
+    for (int i = 0; dcache_shard(place->cache, i); i++)
+        assert_nothing_is_held(dcache_shard(place->cache, i)->store);
     if (dcache_is_read_only(place->cache))
         return;
     if (dcache_set(place->cache, KEY("probe"), INT(1), SET(.flags = DCACHE_PINNED)) < 0)
@@ -273,16 +318,27 @@ static void assert_mended(struct place *place)
         fail_msg("%s", report.problems[i].text);
     dcache_report_clear(&report);
     place_close(place);
-    assert_int_equal(assert_rows_have_files(place->dir), 0);
-    assert_counters_right(place->dir);
+    for (int i = 0; place_part(place, i); i++) {
+        assert_int_equal(assert_rows_have_files(place_part(place, i)), 0);
+        assert_counters_right(place_part(place, i));
+    }
 }
 
 /* ---- the loop ---- */
 
-static void begin(const struct scenario *s, struct place *place)
+struct task {
+    const struct scenario *scenario;
+    enum kind kind;
+    int shards;
+};
+
+static void begin(const struct task *task, struct place *place)
 {
+    const struct scenario *s = task->scenario;
+
     faults_off(); /* a test that has failed may have left them on */
     place_new(place);
+    place->shards = task->shards;
     if (s->prepare || !(s->flags & OPENS))
         place_open(place);
     if (s->prepare)
@@ -299,20 +355,21 @@ static void end(struct place *place)
 }
 
 /* Run it with the n-th thing failing; false when there is no n-th. */
-static bool attempt(const struct scenario *s, enum kind kind, long n, const char *before,
-                    const char *after)
+static bool attempt(const struct task *task, long n, const struct state *before,
+                    const struct state *after)
 {
+    const struct scenario *s = task->scenario;
     struct place place;
     int rc;
 
-    begin(s, &place);
+    begin(task, &place);
     memset((void *)(uintptr_t)dcache_last_error(), 0, sizeof(struct dcache_error));
-    faults_on(kind, n);
+    faults_on(task->kind, n);
     rc = s->run(&place);
     faults_off();
     if (!fired)
         assert_int_equal(rc, s->wanted);
-    assert_status(s, kind, rc);
+    assert_status(s, task->kind, rc);
     assert_state(s, &place, rc, before, after);
     if (!place.cache) {
         assert_true(rc < 0 || !(s->flags & OPENS));
@@ -326,11 +383,6 @@ static bool attempt(const struct scenario *s, enum kind kind, long n, const char
     return fired;
 }
 
-struct task {
-    const struct scenario *scenario;
-    enum kind kind;
-};
-
 static const long most_attempts = 20000;
 static bool every; /* else only some of SQLite's allocations beyond the first: they are many */
 
@@ -338,54 +390,63 @@ static void old_or_new_and_nothing_left_over(void **state)
 {
     const struct task *task = *state;
     const struct scenario *s = task->scenario;
+    struct state before, after;
     struct place place;
-    char *before, *after;
     long n = 1;
 
-    begin(s, &place);
+    begin(task, &place);
     before = state_of(&place);
     assert_int_equal(s->run(&place), s->wanted);
     after = state_of(&place);
     end(&place);
-    while (attempt(s, task->kind, n, before, after)) {
+    while (attempt(task, n, &before, &after)) {
         n += task->kind == SQLITE_MEMORY && !every ? 1 + n / 12 : 1;
         assert_true(n < most_attempts); /* it would never end */
     }
-    free(before);
-    free(after);
+    free_state(&before);
+    free_state(&after);
 }
 
-static const struct scenario *scenario_at(size_t i)
+struct list {
+    struct task *tasks;
+    struct CMUnitTest *tests;
+    size_t count;
+};
+
+static void add(struct list *list, const struct scenario *all, size_t count, enum kind kind,
+                int shards)
 {
-    return i < scenario_count ? &scenarios[i] : &collection_scenarios[i - scenario_count];
+    for (size_t i = 0; i < count; i++, list->count++) {
+        struct CMUnitTest *test = &list->tests[list->count];
+        char name[120];
+
+        (void)snprintf(name, sizeof name, "%s: %s", kind_names[kind], all[i].name);
+        list->tasks[list->count] = (struct task){&all[i], kind, shards};
+        test->name = strdup(name);
+        test->test_func = old_or_new_and_nothing_left_over;
+        test->initial_state = &list->tasks[list->count];
+    }
 }
 
 int main(int argc, char **argv)
 {
-    const size_t all = scenario_count + collection_scenario_count;
-    struct task *tasks = calloc(KINDS * all, sizeof *tasks);
-    struct CMUnitTest *tests = calloc(KINDS * all, sizeof *tests);
-    size_t count = 0;
+    size_t most = KINDS * (scenario_count + collection_scenario_count + fanout_scenario_count);
+    struct list list = {calloc(most, sizeof *list.tasks), calloc(most, sizeof *list.tests), 0};
     int failed;
 
     install();
     every = getenv("DCACHE_TEST_EVERY") != NULL;
-    for (int kind = 0; kind < KINDS; kind++)
-        for (size_t i = 0; i < all; i++, count++) {
-            char name[120];
-
-            (void)snprintf(name, sizeof name, "%s: %s", kind_names[kind], scenario_at(i)->name);
-            tasks[count] = (struct task){scenario_at(i), (enum kind)kind};
-            tests[count].name = strdup(name);
-            tests[count].test_func = old_or_new_and_nothing_left_over;
-            tests[count].initial_state = &tasks[count];
-        }
+    for (int kind = 0; kind < KINDS; kind++) {
+        add(&list, scenarios, scenario_count, (enum kind)kind, 0);
+        add(&list, collection_scenarios, collection_scenario_count, (enum kind)kind, 0);
+        add(&list, fanout_scenarios, fanout_scenario_count, (enum kind)kind, 2);
+    }
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    failed = _cmocka_run_group_tests("faults", tests, count, NULL, NULL);
-    for (size_t i = 0; i < count; i++)
-        free((char *)(uintptr_t)tests[i].name);
-    free(tests);
-    free(tasks);
+    failed = _cmocka_run_group_tests("faults", list.tests, list.count, NULL, NULL);
+    for (size_t i = 0; i < list.count; i++)
+        free((char *)(uintptr_t)list.tests[i].name);
+    free(list.tests);
+    free(list.tasks);
     return failed;
 }
