@@ -422,7 +422,8 @@ enum dcache_flags {
     /* iterate */
     DCACHE_REVERSE = 256,
     DCACHE_LIVE_ONLY = 512,    /* leave out expired items */
-    DCACHE_EXPIRED_ONLY = 1024 /* only expired items */
+    DCACHE_EXPIRED_ONLY = 1024, /* only expired items */
+    DCACHE_KEYS_ONLY = 2048     /* keys and nothing else: for dcache_iter_keys() */
 };
 
 struct dcache_set_options {
@@ -586,6 +587,13 @@ DCACHE_API int dcache_iter_open(dcache *cache, const struct dcache_iter_options 
 
 /* The next item; the entry's former contents are not cleared. Fails: NOT_FOUND (the end). */
 DCACHE_API int dcache_iter_next(dcache_iter *iter, struct dcache_entry *ret_entry);
+
+/* The keys of the next items, at least one and up to `room` of them: several times faster than item
+ * by item, and for iterators opened with DCACHE_KEYS_ONLY, as dcache_iter_next() is for the others
+ * (INVALID otherwise). The keys live until the next call on the iterator. Fails: NOT_FOUND (the
+ * end). */
+DCACHE_API int dcache_iter_keys(dcache_iter *iter, struct dcache_value *ret_keys, size_t room,
+                                size_t *ret_count);
 DCACHE_API void dcache_iter_close(dcache_iter *iter);
 
 /* ---- the cache as a whole ------------------------------------------------------------------ */

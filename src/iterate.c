@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #define PAGE 100
+#define ARENA (32 << 10)
+#define MOST_KEYS 1000
 
 struct dcache_iter {
     struct dcache *cache;
@@ -16,6 +18,9 @@ struct dcache_iter {
     struct row page[PAGE];
     int at, count;
     bool ended;
+    char *arena; /* with DCACHE_KEYS_ONLY: what the keys point into that were handed back */
+    size_t arena_size;
+    struct dcache_entry held; /* ... or this: of a fanout, in the order of the keys */
     dcache_iter **parts; /* of a fanout, and then nothing else but the options */
     size_t part_count;
 };
@@ -102,6 +107,7 @@ static int open_one(struct dcache_iter *iter)
 
     iter->range.options = &iter->options;
     iter->range.with_value = !(options.flags & DCACHE_NO_VALUE);
+    iter->range.keys_only = (options.flags & DCACHE_KEYS_ONLY) != 0;
     rc = keep_filter(iter, 0, &iter->options.prefix);
     if (rc == 0)
         rc = keep_filter(iter, 1, &iter->options.tag);
@@ -125,13 +131,16 @@ static int open_one(struct dcache_iter *iter)
 /* All at once, so that what is inserted from now on comes in none. */
 static int open_parts(struct dcache_iter *iter)
 {
+    struct dcache_iter_options options = iter->options;
     int rc = 0;
 
+    if (options.order == DCACHE_BY_KEY && (options.flags & DCACHE_KEYS_ONLY))
+        options.flags ^= DCACHE_KEYS_ONLY | DCACHE_NO_VALUE; /* merged item by item */
     iter->parts = os_calloc(iter->cache->shard_count, sizeof(dcache_iter *));
     if (!iter->parts)
         return DCACHE_NOMEM;
     for (; rc == 0 && iter->part_count < iter->cache->shard_count; iter->part_count += rc == 0)
-        rc = dcache_iter_open(iter->cache->shards[iter->part_count], &iter->options,
+        rc = dcache_iter_open(iter->cache->shards[iter->part_count], &options,
                               &iter->parts[iter->part_count]);
     return rc;
 }
@@ -289,18 +298,127 @@ static int choose(struct dcache_iter *iter, struct dcache_iter **ret_part)
     return best ? 0 : DCACHE_NOT_FOUND;
 }
 
-int dcache_iter_next(dcache_iter *iter, struct dcache_entry *ret_entry)
+static int next(dcache_iter *iter, struct dcache_entry *ret_entry)
 {
     struct dcache_iter *part = iter;
     int rc;
 
-    entry_init(ret_entry);
     do {
         rc = iter->part_count > 0 ? choose(iter, &part) : fill(iter);
         if (rc < 0)
             return rc;
         rc = take(part, ret_entry);
     } while (rc == DCACHE_NOT_FOUND);
+    return rc;
+}
+
+int dcache_iter_next(dcache_iter *iter, struct dcache_entry *ret_entry)
+{
+    entry_init(ret_entry);
+    if (iter->options.flags & DCACHE_KEYS_ONLY)
+        return os_fail(DCACHE_INVALID, "the iterator has keys only");
+    return next(iter, ret_entry);
+}
+
+/* ---- keys alone ---- */
+
+/* Copy the key of the row that the statement is at behind `*used` bytes of the arena; only for the
+ * first one the arena may grow, since nothing points into it yet. NOT_FOUND: no room. */
+static int copy_key(struct dcache_iter *iter, sqlite3_stmt *s, size_t *used,
+                    struct dcache_value *ret_key)
+{
+    struct dcache_value key = db_column(s, 1);
+    size_t size = value_bytes(&key) + 1;
+
+    if (size > iter->arena_size - *used) {
+        char *grown = *used == 0 ? os_realloc(iter->arena, size < ARENA ? ARENA : size) : NULL;
+
+        if (!grown)
+            return *used == 0 ? DCACHE_NOMEM : DCACHE_NOT_FOUND;
+        iter->arena = grown;
+        iter->arena_size = size < ARENA ? ARENA : size;
+    }
+    if (value_is_data(&key)) {
+        char *copy = iter->arena + *used;
+
+        if (key.size > 0)
+            memcpy(copy, key.data, key.size);
+        copy[key.size] = 0;
+        key.data = copy;
+        *used += size;
+    }
+    *ret_key = key;
+    return 0;
+}
+
+static int key_page(struct dcache_iter *iter, struct dcache_value *keys, int room, int *ret_count)
+{
+    struct row last = {0};
+    sqlite3_stmt *s = NULL;
+    struct db *db;
+    size_t used = 0;
+    int rc = txn_read_begin(iter->cache, &db);
+
+    *ret_count = 0;
+    if (rc < 0)
+        return rc;
+    iter->range.now = os_now();
+    rc = row_page(db, &iter->range, room, &s);
+    while (rc == 0 && *ret_count < room) {
+        rc = db_step(db, s);
+        iter->ended |= rc == 0;
+        if (rc <= 0 || (rc = copy_key(iter, s, &used, &keys[*ret_count])) < 0)
+            break;
+        last.rowid = sqlite3_column_int64(s, 0);
+        last.raw = sqlite3_column_int(s, 2);
+        last.key = keys[*ret_count];
+        value_from_key(&keys[(*ret_count)++], last.raw);
+    }
+    (void)sqlite3_finalize(s);
+    txn_read_end(iter->cache, db);
+    if (rc == DCACHE_NOT_FOUND) /* no room for the next key: that is for another time */
+        rc = 0;
+    return rc == 0 && *ret_count > 0 ? remember_last(iter, &last) : rc;
+}
+
+/* Of a fanout, in the order of the keys: as good as item by item. */
+static int merged_key(struct dcache_iter *iter, struct dcache_value *ret_key)
+{
+    int rc;
+
+    dcache_entry_clear(&iter->held);
+    rc = next(iter, &iter->held);
+    if (rc == 0)
+        *ret_key = iter->held.key;
+    return rc;
+}
+
+int dcache_iter_keys(dcache_iter *iter, struct dcache_value *ret_keys, size_t room,
+                     size_t *ret_count)
+{
+    bool back = (iter->options.flags & DCACHE_REVERSE) != 0;
+    int rc = 0, count = 0;
+
+    if (!(iter->options.flags & DCACHE_KEYS_ONLY) || room == 0)
+        return os_fail(DCACHE_INVALID, room ? "the iterator has more than keys" : "no room");
+    if (iter->part_count > 0 && iter->options.order == DCACHE_BY_KEY) {
+        rc = merged_key(iter, ret_keys);
+        count = 1;
+    } else if (iter->part_count > 0) {
+        for (rc = DCACHE_NOT_FOUND; rc == DCACHE_NOT_FOUND && iter->at < (int)iter->part_count;
+             iter->at += rc == DCACHE_NOT_FOUND) {
+            size_t n = back ? iter->part_count - 1 - (size_t)iter->at : (size_t)iter->at;
+
+            rc = dcache_iter_keys(iter->parts[n], ret_keys, room, ret_count);
+        }
+        return rc;
+    } else if (!iter->ended) {
+        rc = key_page(iter, ret_keys, room < MOST_KEYS ? (int)room : MOST_KEYS, &count);
+    }
+    if (rc == 0 && count == 0)
+        rc = DCACHE_NOT_FOUND;
+    if (rc == 0)
+        *ret_count = (size_t)count;
     return rc;
 }
 
@@ -314,6 +432,8 @@ void dcache_iter_close(dcache_iter *iter)
     while (iter->at < iter->count)
         row_clear(&iter->page[iter->at++]);
     row_clear(&iter->range.last);
+    dcache_entry_clear(&iter->held);
+    free(iter->arena);
     for (int i = 0; i < 4; i++)
         dcache_value_clear(&iter->filters[i]);
     free(iter->prefix_end);

@@ -727,7 +727,10 @@ static char *page_sql(const struct row_range *range)
         after = back ? " AND rowid < ?1" : " AND rowid > ?1";
     return os_format(
         "SELECT %s FROM Cache WHERE 1%s%s%s%s%s%s%s%s%s ORDER BY %s LIMIT ?9",
-        range->with_value ? COLUMNS : META, after, by_key ? "" : " AND rowid <= ?10",
+        range->keys_only    ? "rowid, key, raw"
+        : range->with_value ? COLUMNS
+                            : META,
+        after, by_key ? "" : " AND rowid <= ?10",
         o->start ? " AND key >= ?3" : "", o->stop ? " AND key < ?4" : "",
         o->prefix ? " AND key >= ?5 AND raw = 1" : "",
         o->prefix && range->prefix_end.type != DCACHE_NONE ? " AND key < ?6" : "",

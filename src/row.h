@@ -125,6 +125,7 @@ struct row_range {
     bool begun;        /* the next page goes on after `last` */
     struct row last;   /* its rowid, key and raw */
     bool with_value;
+    bool keys_only; /* rowid, key and raw are the only columns */
 };
 
 /* The statement of a page of rows; step it with db_step(), read with row_from_statement(). */

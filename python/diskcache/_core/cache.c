@@ -50,14 +50,14 @@ static PyObject *cache_open(PyObject *object, PyTypeObject *defining, PyObject *
         return NULL;
     if (self->timeout == 0) /* for the library that is the default */
         self->timeout = -1;
-    handle_release(self->handle);
+    opened_release(self->handle);
     self->handle = NULL;
     list = PyMem_Calloc((size_t)PyDict_GET_SIZE(args[2]) + 1, sizeof *list);
     owned = PyList_New(0);
     if (!list)
         PyErr_NoMemory();
     else if (owned && settings_in(self->state, args[2], list, owned) == 0)
-        rc = handle_open(self, list, (size_t)PyDict_GET_SIZE(args[2]));
+        rc = opened_new(self, list, (size_t)PyDict_GET_SIZE(args[2]));
     PyMem_Free(list);
     Py_XDECREF(owned);
     return rc < 0 ? NULL : Py_NewRef(Py_None);
@@ -87,7 +87,7 @@ static PyObject *cache_close(PyObject *object, PyObject *unused)
 
     (void)unused;
     self->handle = NULL;
-    handle_release(handle);
+    opened_release(handle);
     Py_RETURN_NONE;
 }
 
@@ -132,7 +132,7 @@ static void cache_dealloc(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
 
     PyObject_GC_UnTrack(object);
-    handle_release(self->handle);
+    opened_release(self->handle);
     Py_CLEAR(self->directory);
     Py_CLEAR(self->disk);
     type->tp_free(object);

@@ -80,7 +80,7 @@ int args_expire(struct state *state, PyObject *given, double *ret);
 int args_plain(struct state *state, PyObject *given, struct dcache_value *ret,
                PyObject **ret_owned);
 
-/* ---- handle.c: what is open, and calls on it ---- */
+/* ---- opened.c: what is open, and calls on it ---- */
 
 /* An open directory. The cache object, its transactions and iterators and the calls that are under
  * way share it; the last one closes. */
@@ -90,9 +90,10 @@ struct handle {
 };
 
 typedef struct {
-    PyObject_HEAD struct state *state; /* NULL until opened */
-    struct handle *handle;             /* NULL while closed; the next call opens anew */
-    PyObject *directory;               /* bytes */
+    PyObject_HEAD
+    struct state *state;   /* NULL until opened */
+    struct handle *handle; /* NULL while closed; the next call opens anew */
+    PyObject *directory;   /* bytes */
     PyObject *disk;
     double timeout; /* as the library takes it */
     unsigned open_flags;
@@ -106,7 +107,8 @@ typedef struct {
 
 /* A transaction of one thread or task. `outer` is what was the innermost one when it began. */
 typedef struct TxnObject {
-    PyObject_HEAD CacheObject *cache;
+    PyObject_HEAD
+    CacheObject *cache;
     struct handle *handle;
     dcache *txn; /* NULL: it has ended */
     struct TxnObject *outer;
@@ -128,16 +130,17 @@ struct call {
 int call_begin(struct call *call, PyObject *self);
 void call_end(struct call *call);
 
-#define CALL_UNLOCKED(call)      \
-    Py_BEGIN_ALLOW_THREADS call; \
+#define CALL_UNLOCKED(call) \
+    Py_BEGIN_ALLOW_THREADS  \
+    call;                   \
     Py_END_ALLOW_THREADS
 
 /* After a call: whether to try again, since it was a timeout and `retry` is given. A thread that
  * would wait for itself is not made to. A signal's exception turns `*status` into CALLBACK. */
 bool call_again(struct call *call, int *status, bool retry);
 
-int handle_open(CacheObject *self, const struct dcache_setting *settings, size_t count);
-void handle_release(struct handle *handle);
+int opened_new(CacheObject *self, const struct dcache_setting *settings, size_t count);
+void opened_release(struct handle *handle);
 
 /* Methods of a cache. */
 PyObject *transaction_begin(PyObject *self, PyObject *args);

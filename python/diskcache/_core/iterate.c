@@ -2,13 +2,14 @@
  * go once for each batch. */
 #include "core.h"
 
-#define KEYS_AT_ONCE 100
+#define KEYS_AT_ONCE 250
 #define VALUES_AT_ONCE 10
 
 enum what { KEYS, VALUES, ITEMS };
 
 typedef struct {
-    PyObject_HEAD CacheObject *cache;
+    PyObject_HEAD
+    CacheObject *cache;
     struct handle *handle;
     TxnObject *txn; /* begun in a transaction, it ends with it */
     dcache_iter *iter;
@@ -17,6 +18,7 @@ typedef struct {
     bool ended;
     int status; /* what stopped the last batch */
     int at, count, room;
+    struct dcache_value *keys; /* of KEYS, and else */
     struct dcache_entry *entries;
 } IterObject;
 
@@ -50,12 +52,15 @@ static PyObject *iter_new(struct call *call, enum what what,
     self->what = what;
     self->cache = (CacheObject *)Py_NewRef((PyObject *)call->self);
     self->room = what == KEYS ? KEYS_AT_ONCE : VALUES_AT_ONCE;
-    self->entries = PyMem_Calloc((size_t)self->room, sizeof *self->entries);
-    if (!self->entries) {
+    if (what == KEYS)
+        self->keys = PyMem_Calloc((size_t)self->room, sizeof *self->keys);
+    else
+        self->entries = PyMem_Calloc((size_t)self->room, sizeof *self->entries);
+    if (!self->keys && !self->entries) {
         Py_DECREF(self);
         return PyErr_NoMemory();
     }
-    options.flags |= what == KEYS ? DCACHE_NO_VALUE : value_flags(call);
+    options.flags |= what == KEYS ? DCACHE_KEYS_ONLY : value_flags(call);
     CALL_UNLOCKED(rc = dcache_iter_open(call->cache, &options, &self->iter))
     if (rc < 0) {
         self->iter = NULL;
@@ -215,75 +220,79 @@ PyMethodDef iterate_methods[] = {
 /* The next batch, up to what stops it: the end, or an error that is reported when its turn comes. */
 static void fill(IterObject *self)
 {
+    size_t keys = 0;
+
     self->at = self->count = 0;
     self->running = true;
-    Py_BEGIN_ALLOW_THREADS do self->status = dcache_iter_next(self->iter,
-                                                              &self->entries[self->count]);
-    while (self->status == 0 && ++self->count < self->room)
-        ;
-    Py_END_ALLOW_THREADS self->running = false;
+    Py_BEGIN_ALLOW_THREADS
+    if (self->keys) {
+        self->status = dcache_iter_keys(self->iter, self->keys, (size_t)self->room, &keys);
+        self->count = self->status == 0 ? (int)keys : 0;
+    } else {
+        do
+            self->status = dcache_iter_next(self->iter, &self->entries[self->count]);
+        while (self->status == 0 && ++self->count < self->room);
+    }
+    Py_END_ALLOW_THREADS
+    self->running = false;
 }
 
-static PyObject *entry_out(IterObject *self, struct dcache_entry *entry)
+/* A key, a value or a pair. NULL without an exception: a Disk did not find the file, since the item
+ * was deleted meanwhile. */
+static PyObject *next_out(IterObject *self, int at)
 {
     struct call call = {.state = self->cache->state, .self = self->cache, .handle = self->handle};
-    PyObject *key = NULL, *value = NULL, *pair = NULL;
+    struct dcache_entry *entry = self->keys ? NULL : &self->entries[at];
+    PyObject *key = NULL, *value, *pair = NULL;
 
     call.cache = self->handle->cache;
-    if (self->what != VALUES && !(key = key_out(&call, &entry->key)))
+    if (self->keys)
+        return key_out(&call, &self->keys[at]);
+    if (self->what == ITEMS && !(key = key_out(&call, &entry->key)))
         return NULL;
-    if (self->what != KEYS && !(value = value_out(&call, entry, false))) {
-        Py_XDECREF(key);
-        return NULL;
-    }
-    if (self->what != ITEMS)
-        return key ? key : value;
-    pair = PyTuple_Pack(2, key, value);
+    value = value_out(&call, entry, false);
+    if (!value && entry->value.type == DCACHE_STORED &&
+        PyErr_ExceptionMatches(PyExc_FileNotFoundError))
+        PyErr_Clear();
+    dcache_entry_clear(entry);
+    if (!key)
+        return value;
+    if (value)
+        pair = PyTuple_Pack(2, key, value);
     Py_DECREF(key);
-    Py_DECREF(value);
+    Py_XDECREF(value);
     return pair;
+}
+
+static bool may_go_on(const IterObject *self)
+{
+    if (self->running)
+        PyErr_SetString(PyExc_ValueError, "iterator already executing");
+    else if (self->txn && !self->txn->txn)
+        PyErr_SetString(PyExc_RuntimeError, "the iterator's transaction has ended");
+    return !PyErr_Occurred();
 }
 
 static PyObject *iter_next(PyObject *object)
 {
     IterObject *self = (IterObject *)object;
-    PyObject *result;
+    PyObject *result = NULL;
 
-    if (self->running) {
-        PyErr_SetString(PyExc_ValueError, "iterator already executing");
+    if (self->ended || !may_go_on(self))
         return NULL;
-    }
-    if (self->ended)
-        return NULL;
-    if (self->txn && !self->txn->txn) {
-        PyErr_SetString(PyExc_RuntimeError, "the iterator's transaction has ended");
-        return NULL;
-    }
-    for (;;) {
-        struct dcache_entry *entry;
-        bool vanished;
+    while (!result && !PyErr_Occurred()) {
+        if (self->at == self->count && self->status == 0)
+            fill(self);
+        if (self->at == self->count && self->status < 0) {
+            int status = self->status;
 
-        if (self->at == self->count) {
-            if (self->status == 0)
-                fill(self);
-            if (self->at == self->count && self->status < 0) {
-                int status = self->status;
-
-                self->status = 0;
-                self->ended = status == DCACHE_NOT_FOUND;
-                return self->ended ? NULL : errors_raise(self->cache->state, status, NULL);
-            }
+            self->status = 0;
+            self->ended = status == DCACHE_NOT_FOUND;
+            return self->ended ? NULL : errors_raise(self->cache->state, status, NULL);
         }
-        entry = &self->entries[self->at++];
-        result = entry_out(self, entry);
-        /* A Disk did not find the file: the item was deleted meanwhile. */
-        vanished = !result && entry->value.type == DCACHE_STORED &&
-                   PyErr_ExceptionMatches(PyExc_FileNotFoundError);
-        dcache_entry_clear(entry);
-        if (!vanished)
-            return result;
-        PyErr_Clear();
+        result = next_out(self, self->at++);
     }
+    return result;
 }
 
 static int iter_traverse(PyObject *object, visitproc visit, void *arg)
@@ -300,10 +309,11 @@ static void iter_dealloc(PyObject *object)
 
     PyObject_GC_UnTrack(object);
     dcache_iter_close(self->iter);
-    for (int i = self->at; i < self->count; i++)
+    for (int i = self->at; self->entries && i < self->count; i++)
         dcache_entry_clear(&self->entries[i]);
+    PyMem_Free(self->keys);
     PyMem_Free(self->entries);
-    handle_release(self->handle);
+    opened_release(self->handle);
     Py_XDECREF((PyObject *)self->txn);
     Py_XDECREF((PyObject *)self->cache);
     type->tp_free(object);

@@ -252,15 +252,19 @@ int key_call(struct call *call, struct key *key, bool writes, key_step *step, vo
 
     if (writes && key->ambiguous && key_others(key, call) < 0)
         return DCACHE_CALLBACK;
-    Py_BEGIN_ALLOW_THREADS rc = writes && key->other_count > 0
-                                    ? write_one_of(call->cache, key, step, arg)
-                                    : step(call->cache, &key->value, arg);
-    Py_END_ALLOW_THREADS if (rc != DCACHE_NOT_FOUND || writes || !key->ambiguous) return rc;
+    Py_BEGIN_ALLOW_THREADS
+    rc = writes && key->other_count > 0 ? write_one_of(call->cache, key, step, arg)
+                                        : step(call->cache, &key->value, arg);
+    Py_END_ALLOW_THREADS
+    if (rc != DCACHE_NOT_FOUND || writes || !key->ambiguous)
+        return rc;
     if (key_others(key, call) < 0)
         return DCACHE_CALLBACK;
-    Py_BEGIN_ALLOW_THREADS for (int i = 0; rc == DCACHE_NOT_FOUND && i < key->other_count; i++)
+    Py_BEGIN_ALLOW_THREADS
+    for (int i = 0; rc == DCACHE_NOT_FOUND && i < key->other_count; i++)
         rc = step(call->cache, &key->others[i], arg);
-    Py_END_ALLOW_THREADS return rc;
+    Py_END_ALLOW_THREADS
+    return rc;
 }
 
 /* ---- out ---- */

@@ -16,11 +16,17 @@ static PyObject *remove_many(struct call *call, enum whole what, double now,
     do {
         int64_t removed = 0;
 
-        Py_BEGIN_ALLOW_THREADS if (what == EXPIRE) rc = dcache_expire(call->cache, now, &removed);
-        else if (what == EVICT) rc = dcache_evict(call->cache, tag, &removed);
-        else if (what == CULL) rc = dcache_cull(call->cache, &removed);
-        else rc = dcache_clear(call->cache, &removed);
-        Py_END_ALLOW_THREADS total += removed;
+        Py_BEGIN_ALLOW_THREADS
+        if (what == EXPIRE)
+            rc = dcache_expire(call->cache, now, &removed);
+        else if (what == EVICT)
+            rc = dcache_evict(call->cache, tag, &removed);
+        else if (what == CULL)
+            rc = dcache_cull(call->cache, &removed);
+        else
+            rc = dcache_clear(call->cache, &removed);
+        Py_END_ALLOW_THREADS
+        total += removed;
     } while (call_again(call, &rc, retry));
     if (rc < 0 && rc != DCACHE_TIMEOUT)
         return errors_raise(call->state, rc, NULL);

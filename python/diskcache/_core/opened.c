@@ -1,4 +1,4 @@
-/* handle.c - what a cache object has open: handles, calls on them, transactions. */
+/* opened.c - what a cache object has open: handles, calls on them, transactions. */
 #include "core.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 /* ---- handles ---- */
 
-int handle_open(CacheObject *self, const struct dcache_setting *settings, size_t count)
+int opened_new(CacheObject *self, const struct dcache_setting *settings, size_t count)
 {
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
     struct handle *handle = PyMem_Calloc(1, sizeof *handle);
@@ -30,13 +30,13 @@ int handle_open(CacheObject *self, const struct dcache_setting *settings, size_t
     }
     handle->users = 1;
     if (self->handle) /* another thread was faster */
-        handle_release(handle);
+        opened_release(handle);
     else
         self->handle = handle;
     return 0;
 }
 
-void handle_release(struct handle *handle)
+void opened_release(struct handle *handle)
 {
     dcache *cache;
 
@@ -135,7 +135,7 @@ int call_begin(struct call *call, PyObject *object)
         call->handle = call->txn->handle;
         call->cache = call->txn->txn;
     } else {
-        if (!self->handle && handle_open(self, NULL, 0) < 0)
+        if (!self->handle && opened_new(self, NULL, 0) < 0)
             return -1;
         call->handle = self->handle;
         call->cache = call->handle->cache;
@@ -146,7 +146,7 @@ int call_begin(struct call *call, PyObject *object)
 
 void call_end(struct call *call)
 {
-    handle_release(call->handle);
+    opened_release(call->handle);
     if (call->txn)
         call->txn->users--;
     Py_CLEAR(call->txn);
@@ -295,7 +295,7 @@ static void txn_dealloc(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
 
     (void)finish(txn, false); /* dropped without an end: as if it had failed */
-    handle_release(txn->handle);
+    opened_release(txn->handle);
     Py_CLEAR(txn->outer);
     Py_CLEAR(txn->task);
     Py_CLEAR(txn->cache);
