@@ -395,7 +395,8 @@ DCACHE_API int dcache_open_named(dcache *cache, const char *kind, const char *na
  * done through `*ret_txn` until it is committed. Use that handle in place of the cache in any call
  * below. Begun on a transaction it is a nested one, and the outer handle refuses (INVALID) until it
  * has ended. It belongs to whoever holds the handle, not to a thread; but a thread that has begun
- * one and asks for the same cache through another handle gets TIMEOUT at once.
+ * one and asks for the same cache through another handle gets TIMEOUT at once, with EDEADLK as the
+ * sys_errno of dcache_last_error(): trying again is in vain.
  * `timeout` in seconds, negative: that of the cache. After a fork, the child's copy is FORKED. */
 DCACHE_API int dcache_begin(dcache *cache, double timeout, dcache **ret_txn);
 
@@ -421,7 +422,7 @@ enum dcache_flags {
     DCACHE_NO_VALUE = 64,  /* everything but the value */
     /* iterate */
     DCACHE_REVERSE = 256,
-    DCACHE_LIVE_ONLY = 512,    /* leave out expired items */
+    DCACHE_LIVE_ONLY = 512,     /* leave out expired items */
     DCACHE_EXPIRED_ONLY = 1024, /* only expired items */
     DCACHE_KEYS_ONLY = 2048     /* keys and nothing else: for dcache_iter_keys() */
 };

@@ -389,7 +389,7 @@ static int change_journal(struct dcache *cache, const struct settings *wanted)
     if (cache->scope)
         return os_fail(DCACHE_INVALID, "the journal mode cannot change in a transaction");
     if (store_owned_here(store))
-        return os_fail(DCACHE_TIMEOUT, "this thread has a transaction open");
+        return os_fail_deadlock();
     rc = shared_lock(&store->shared, os_deadline(cache->timeout));
     if (rc < 0)
         return rc;

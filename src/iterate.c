@@ -21,7 +21,7 @@ struct dcache_iter {
     char *arena; /* with DCACHE_KEYS_ONLY: what the keys point into that were handed back */
     size_t arena_size;
     struct dcache_entry held; /* ... or this: of a fanout, in the order of the keys */
-    dcache_iter **parts; /* of a fanout, and then nothing else but the options */
+    dcache_iter **parts;      /* of a fanout, and then nothing else but the options */
     size_t part_count;
 };
 

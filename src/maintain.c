@@ -179,7 +179,7 @@ static int compact(dcache *cache)
     if (rc == 0 && store->read_only)
         rc = os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);
     if (rc == 0 && store_owned_here(store))
-        rc = os_fail(DCACHE_TIMEOUT, "this thread has a transaction open");
+        rc = os_fail_deadlock();
     if (rc == 0)
         rc = shared_lock(&store->shared, deadline);
     if (rc < 0)

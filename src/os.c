@@ -142,6 +142,13 @@ int os_fail_sqlite(int status, int code, int sys_errno, const char *text)
     return status;
 }
 
+int os_fail_deadlock(void)
+{
+    (void)os_fail(DCACHE_TIMEOUT, "this thread has a transaction open");
+    last_error.sys_errno = EDEADLK;
+    return DCACHE_TIMEOUT;
+}
+
 /* ---- memory ---- */
 
 static void *checked(void *memory)

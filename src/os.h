@@ -39,6 +39,9 @@ __attribute__((format(printf, 1, 2))) int os_fail_io(const char *format, ...);
 /* The same for an SQLite code; `text` is SQLite's message. */
 int os_fail_sqlite(int status, int code, int sys_errno, const char *text);
 
+/* Who asks would wait for itself: TIMEOUT, told apart from others by its errno. */
+int os_fail_deadlock(void);
+
 int os_status_of_errno(int error);
 
 /* ---- memory: NULL, and the failure noted, when there is none ---- */

@@ -730,9 +730,8 @@ static char *page_sql(const struct row_range *range)
         range->keys_only    ? "rowid, key, raw"
         : range->with_value ? COLUMNS
                             : META,
-        after, by_key ? "" : " AND rowid <= ?10",
-        o->start ? " AND key >= ?3" : "", o->stop ? " AND key < ?4" : "",
-        o->prefix ? " AND key >= ?5 AND raw = 1" : "",
+        after, by_key ? "" : " AND rowid <= ?10", o->start ? " AND key >= ?3" : "",
+        o->stop ? " AND key < ?4" : "", o->prefix ? " AND key >= ?5 AND raw = 1" : "",
         o->prefix && range->prefix_end.type != DCACHE_NONE ? " AND key < ?6" : "",
         o->tag ? (no_tag ? " AND tag IS NULL" : " AND tag = ?7") : "",
         o->flags & DCACHE_LIVE_ONLY ? " AND (expire_time IS NULL OR expire_time > ?8)" : "",

@@ -228,7 +228,7 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
             return complete ? os_fail(DCACHE_READONLY, "the cache is read-only: no settings")
                             : os_fail(DCACHE_CORRUPT, "the cache is not complete");
         if (store_owned_here(store))
-            return os_fail(DCACHE_TIMEOUT, "this thread has a transaction open");
+            return os_fail_deadlock();
         rc = shared_lock(&store->shared, deadline);
         locked = rc == 0;
         if (locked) /* another may have done it meanwhile */

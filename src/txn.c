@@ -157,7 +157,7 @@ static int begin_outer(struct txn *txn)
     if (store->read_only)
         return os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);
     if (store_owned_here(store))
-        return os_fail(DCACHE_TIMEOUT, "this thread has another transaction open");
+        return os_fail_deadlock();
     do {
         unsigned generation = store->pool.generation;
 

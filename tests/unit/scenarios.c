@@ -727,6 +727,23 @@ static int iterate(struct place *p)
     return walk(p, NULL, 4);
 }
 
+static int iterate_keys(struct place *p)
+{
+    struct dcache_value keys[3];
+    dcache_iter *iter = NULL;
+    size_t count, seen = 0;
+    int rc = dcache_iter_open(p->cache, ITER(.flags = DCACHE_KEYS_ONLY), &iter);
+
+    while (rc == 0) {
+        rc = dcache_iter_keys(iter, keys, 3, &count);
+        seen += rc == 0 ? count : 0;
+    }
+    dcache_iter_close(iter);
+    if (rc == DCACHE_NOT_FOUND)
+        assert_int_equal(seen, 4);
+    return rc == DCACHE_NOT_FOUND ? 0 : rc;
+}
+
 static int iterate_by_key(struct place *p)
 {
     return walk(p,
@@ -853,6 +870,7 @@ const struct scenario scenarios[] = {
     {"peek", queue_of_files, peek, 0, READS},
     {"check: look", damaged, check_only, 0, READS | BROKEN},
     {"iterate", several, iterate, 0, READS},
+    {"iterate: keys alone", several, iterate_keys, 0, READS},
     {"iterate: by key, filtered", several, iterate_by_key, 0, READS},
     {"figures", several, figures, 0, READS},
 };

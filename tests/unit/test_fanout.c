@@ -549,6 +549,41 @@ static void a_walk_by_key_goes_over_all_shards_in_the_order_of_keys(void **state
     }
 }
 
+static void keys_alone_come_in_the_same_order(void **state)
+{
+    const unsigned flags[] = {0, DCACHE_REVERSE};
+    dcache *c = fanout_of(state);
+
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(dcache_set(c, INT(i), INT(i), NULL), 0);
+    for (int n = 0; n < 4; n++) {
+        enum dcache_order order = n < 2 ? DCACHE_BY_INSERTION : DCACHE_BY_KEY;
+        struct dcache_value keys[7];
+        dcache_iter *items, *alone;
+        int rc, seen = 0;
+        size_t count;
+
+        assert_int_equal(dcache_iter_open(c, ITER(.order = order, .flags = flags[n % 2]), &items),
+                         0);
+        assert_int_equal(
+            dcache_iter_open(c, ITER(.order = order, .flags = flags[n % 2] | DCACHE_KEYS_ONLY),
+                             &alone),
+            0);
+        while ((rc = dcache_iter_keys(alone, keys, 7, &count)) == 0)
+            for (size_t i = 0; i < count; i++, seen++) {
+                struct dcache_entry entry;
+
+                assert_int_equal(dcache_iter_next(items, &entry), 0);
+                assert_int_equal(keys[i].integer, entry.key.integer);
+                dcache_entry_clear(&entry);
+            }
+        assert_int_equal(rc, DCACHE_NOT_FOUND);
+        assert_int_equal(seen, 300);
+        dcache_iter_close(items);
+        dcache_iter_close(alone);
+    }
+}
+
 static void a_walk_by_key_over_many_pages_leaves_nothing_out(void **state)
 {
     dcache *c = fanout_of(state);
@@ -918,6 +953,7 @@ int main(void)
         TEST(of_a_set_many_that_fails_nothing_is_stored),
         TEST(nobody_waits_in_a_circle),
         TEST(a_walk_by_key_goes_over_all_shards_in_the_order_of_keys),
+        TEST(keys_alone_come_in_the_same_order),
         TEST(a_walk_by_key_over_many_pages_leaves_nothing_out),
         TEST(a_walk_by_insertion_goes_shard_by_shard),
         TEST(a_transaction_is_in_all_shards),

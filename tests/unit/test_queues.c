@@ -185,31 +185,64 @@ static void a_queue_needs_a_side_and_a_name_in_utf8(void **state)
 
 /* ---- walks ---- */
 
+static size_t add_key(char *keys, size_t used, size_t room, const struct dcache_value *key)
+{
+    const char *data = key->data;
+    int size = key->type == DCACHE_TEXT || key->type == DCACHE_BYTES
+                   ? snprintf(keys + used, room - used, "%s%s ",
+                              key->type == DCACHE_BYTES ? "b" : "", data)
+                   : snprintf(keys + used, room - used, "%lld ", (long long)key->integer);
+
+    return used + (size_t)size;
+}
+
+/* The same walk, over keys alone, three at a time. */
+static void walk_keys(dcache *c, const struct dcache_iter_options *given, char *keys, size_t room)
+{
+    struct dcache_iter_options options = given ? *given : *ITER(.flags = 0);
+    struct dcache_value three[3];
+    struct dcache_entry entry;
+    size_t used = 0, count;
+    dcache_iter *iter;
+    int rc;
+
+    options.flags |= DCACHE_KEYS_ONLY;
+    keys[0] = 0;
+    assert_int_equal(dcache_iter_open(c, &options, &iter), 0);
+    assert_int_equal(dcache_iter_next(iter, &entry), DCACHE_INVALID);
+    assert_int_equal(dcache_iter_keys(iter, three, 0, &count), DCACHE_INVALID);
+    while ((rc = dcache_iter_keys(iter, three, 3, &count)) == 0) {
+        assert_in_range(count, 1, 3);
+        for (size_t i = 0; i < count; i++)
+            used = add_key(keys, used, room, &three[i]);
+    }
+    assert_int_equal(rc, DCACHE_NOT_FOUND);
+    assert_int_equal(dcache_iter_keys(iter, three, 3, &count), DCACHE_NOT_FOUND);
+    dcache_iter_close(iter);
+}
+
 /* The keys of a walk, as text, with a space after each. */
 static const char *walk(dcache *c, const struct dcache_iter_options *options)
 {
-    static char keys[8000];
+    static char keys[8000], alone[8000];
     struct dcache_entry entry;
+    struct dcache_value key;
     dcache_iter *iter;
-    size_t used = 0;
+    size_t used = 0, count;
     int rc;
 
     keys[0] = 0;
     assert_int_equal(dcache_iter_open(c, options, &iter), 0);
+    assert_int_equal(dcache_iter_keys(iter, &key, 1, &count), DCACHE_INVALID);
     while ((rc = dcache_iter_next(iter, &entry)) == 0) {
-        const char *data = entry.key.data;
-
-        if (entry.key.type == DCACHE_TEXT || entry.key.type == DCACHE_BYTES)
-            used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s ",
-                                     entry.key.type == DCACHE_BYTES ? "b" : "", data);
-        else
-            used += (size_t)snprintf(keys + used, sizeof keys - used, "%lld ",
-                                     (long long)entry.key.integer);
+        used = add_key(keys, used, sizeof keys, &entry.key);
         dcache_entry_clear(&entry);
     }
     assert_int_equal(rc, DCACHE_NOT_FOUND);
     assert_int_equal(dcache_iter_next(iter, &entry), DCACHE_NOT_FOUND);
     dcache_iter_close(iter);
+    walk_keys(c, options, alone, sizeof alone);
+    assert_string_equal(alone, keys);
     return keys;
 }
 
@@ -289,6 +322,32 @@ static void expired_items_come_unless_left_out(void **state)
     assert_string_equal(walk(c, ITER(.flags = DCACHE_EXPIRED_ONLY)), "dead ");
     os_clock_offset = 61;
     assert_string_equal(walk(c, ITER(.flags = DCACHE_LIVE_ONLY)), "live ");
+}
+
+static void keys_of_any_length_come_whole(void **state)
+{
+    const size_t sizes[] = {0, 32767, 32768, 100000, 1, 40000};
+    enum { COUNT = sizeof sizes / sizeof *sizes };
+    static char long_key[100001];
+    dcache *c = cache_of(state);
+    struct dcache_value keys[COUNT];
+    size_t seen = 0, count;
+    dcache_iter *iter;
+
+    memset(long_key, 'k', sizeof long_key);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct dcache_value key = dcache_bytes(long_key, sizes[i]);
+
+        assert_int_equal(dcache_set(c, &key, INT(1), NULL), 0);
+    }
+    assert_int_equal(dcache_iter_open(c, ITER(.flags = DCACHE_KEYS_ONLY), &iter), 0);
+    while (dcache_iter_keys(iter, keys, COUNT, &count) == 0)
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(keys[i].size, sizes[seen++]);
+            assert_memory_equal(keys[i].data, long_key, keys[i].size);
+        }
+    assert_int_equal(seen, COUNT);
+    dcache_iter_close(iter);
 }
 
 static void a_walk_that_makes_no_sense_is_refused(void **state)
@@ -433,6 +492,8 @@ int main(void)
         TEST(filters_leave_out_all_else),
         TEST(a_prefix_of_greatest_bytes_has_an_end),
         TEST(expired_items_come_unless_left_out),
+        TEST(keys_of_any_length_come_whole),
+        TEST(keys_of_any_length_come_whole),
         TEST(a_walk_that_makes_no_sense_is_refused),
         TEST(each_item_comes_once_while_others_write),
         TEST(a_value_replaced_during_the_walk_comes_new_or_old_never_missing),

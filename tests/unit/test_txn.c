@@ -3,6 +3,7 @@
 #include "support.h"
 #include "txn.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -303,11 +304,16 @@ static void a_thread_in_a_transaction_gets_a_timeout_at_once(void **state)
 
     must_set(txn, "k", dcache_int(1));
     assert_int_equal(dcache_set(c, KEY("k"), VALUE(large('k')), NULL), DCACHE_TIMEOUT);
+    assert_int_equal(dcache_last_error()->sys_errno, EDEADLK);
     assert_int_equal(dcache_begin(c, 60, &second), DCACHE_TIMEOUT);
+    assert_int_equal(dcache_last_error()->sys_errno, EDEADLK);
     assert_int_equal(dcache_compact(c), DCACHE_TIMEOUT);
+    assert_int_equal(dcache_last_error()->sys_errno, EDEADLK);
     assert_int_equal(dcache_setting_set(c, "cull_limit", INT(1)), DCACHE_TIMEOUT);
+    assert_int_equal(dcache_last_error()->sys_errno, EDEADLK);
     assert_int_equal(dcache_setting_set(c, "sqlite_journal_mode", TEXT("delete")), DCACHE_TIMEOUT);
     assert_int_equal(dcache_clear(c, NULL), DCACHE_TIMEOUT);
+    assert_int_equal(dcache_last_error()->sys_errno, EDEADLK);
     assert_int_equal(dcache_check(c, 0, &report), 0); /* nothing found at the first look */
     assert_true(os_monotonic() - start < 10000 * OS_MS);
     dcache_rollback(txn);
