@@ -35,6 +35,7 @@ torture: ready-to-check
 	@scripts/build.sh plain
 	@build/plain/tests/torture --kills 300
 	@build/plain/tests/locks --kills 1000
+	@build/plain/tests/workqueue --kills 500
 	@build/plain/tests/stress --processes 8 --seconds 60
 	@build/plain/tests/stress --threads 16 --seconds 60
 	@build/plain/tests/stress --processes 8 --seconds 30 --policy least-recently-used

@@ -14,7 +14,7 @@ jobs=$(nproc)
 
 builds='plain asan coverage'
 together='unit unit-asan coverage cli tidy layers lists exports length format shell install hello'
-alone='counts interop stress-processes stress-threads torture locks'
+alone='counts interop stress-processes stress-threads torture locks workqueue'
 
 # The parts. A part passes when its command does.
 run_part() {
@@ -31,6 +31,7 @@ run_part() {
     stress-threads) "$programs/stress" --threads 16 --seconds 5 ;;
     torture) "$programs/torture" --kills 30 ;;
     locks) "$programs/locks" --kills 30 ;;
+    workqueue) "$programs/workqueue" --kills 30 ;;
     tidy) tests/check_tidy.sh 1 ;;
     hello) tests/check_hello.sh ;;
     *) "tests/check_$1.sh" ;;
