@@ -4,44 +4,27 @@
  *
  *     bench MODE DIRECTORY SEED OPERATIONS OUTPUT [START SECONDS]
  *
- * Writes one 8-byte number for each call: the row (top byte, see enum row) and nanoseconds. With
+ * Writes one 8-byte number for each call: the row (top byte, see enum row in bench.h) and nanoseconds. With
  * START (nanoseconds of CLOCK_MONOTONIC) it waits until then and works for SECONDS. The same modes,
  * the same keys, values and order are in worker.py. */
-#include "../tests/torture/support.h"
-
-/* As ROWS in worker.py. */
-enum row {
-    GET,
-    GET_MISS,
-    SET,
-    DELETE,
-    INSERT,
-    SET_5000,
-    GET_5000,
-    ITERATE,
-    SET_MANY,
-    INCR,
-    QUEUE,
-    OPEN,
-    GET_POLICY
-};
+#include "bench.h"
 
 enum { PUBLISHED_KEYS = 100, MANY_KEYS = 5000, BATCH = 1000, WARM_UP = 1000, CYCLE = 20000 };
 
 static uint64_t *samples;
 static size_t sample_count, sample_room;
 static dcache *cache;
-static const char *directory;
+const char *directory;
+unsigned operations;
 static uint64_t rng;
-static unsigned operations;
 
-static void expect(int rc, const char *what)
+void expect(int rc, const char *what)
 {
     if (rc != 0)
         die("%s: %s", what, status_text(rc));
 }
 
-static void record(enum row row, int64_t ns)
+void record(enum row row, int64_t ns)
 {
     if (sample_count == sample_room) {
         sample_room = sample_room ? sample_room * 2 : 1 << 16;
@@ -338,6 +321,12 @@ static void run(const char *mode, int64_t start, double seconds)
         mode_policy("eviction_policy", "least-frequently-used", 0);
     else if (strcmp(mode, "statistics") == 0)
         mode_policy("statistics", NULL, 1);
+    else if (strcmp(mode, "deque") == 0)
+        mode_deque();
+    else if (strcmp(mode, "deque-index") == 0)
+        mode_deque_index();
+    else if (strcmp(mode, "index") == 0)
+        mode_index();
     else
         die("unknown mode: %s", mode);
 }

@@ -41,6 +41,14 @@ MODES = {
     'lru': (4000, {'get-policy': ('get, least-recently-used', None)}),
     'lfu': (4000, {'get-policy': ('get, least-frequently-used', None)}),
     'statistics': (4000, {'get-policy': ('get, statistics on', None)}),
+    'deque': (3000, {
+        'append-popleft': ('deque: append and popleft', 2),
+        'rotate': ('deque: rotate by one', None),
+        'extend': ('deque: extend, an item', None)}),
+    'deque-index': (40, {'deque-index': ('deque[i], middle of 100,000', 50)}),
+    'index': (3000, {
+        'set-popitem': ('index: set and popitem', None),
+        'setdefault': ('index: setdefault, there', None)}),
 }  # fmt: skip
 SIDES = ('5.6.3', 'ours')
 PROCESSES = 8

@@ -10,13 +10,14 @@ import time
 from array import array
 from time import perf_counter_ns as now
 
-# As enum row in bench.c.
+# As enum row in bench.h.
 ROWS = (
     'get', 'get-miss', 'set', 'delete', 'insert', 'set-5000', 'get-5000', 'iterate', 'set-many',
-    'incr', 'push-pull', 'open', 'get-policy',
+    'incr', 'push-pull', 'open', 'get-policy', 'append-popleft', 'extend', 'rotate', 'deque-index',
+    'set-popitem', 'setdefault',
 )  # fmt: skip
 (GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE, OPEN,
- GET_POLICY) = range(len(ROWS))  # fmt: skip
+ GET_POLICY, APPEND_POPLEFT, EXTEND, ROTATE, DEQUE_INDEX, SET_POPITEM, SETDEFAULT) = range(len(ROWS))  # fmt: skip
 PUBLISHED_KEYS, MANY_KEYS, BATCH, WARM_UP, CYCLE = 100, 5000, 1000, 1000, 20000
 MASK = 2**64 - 1
 
@@ -171,6 +172,60 @@ def mode_policy(make, rng, operations, **settings):
     cache.close()
 
 
+def mode_deque(directory, operations):
+    from diskcache import Deque
+
+    deque, value = Deque(directory=directory), bytes(100)
+    for _ in range(20):
+        deque.append(value)
+    for _ in range(operations):
+        start = now()
+        deque.append(value)
+        deque.popleft()
+        record(APPEND_POPLEFT, now() - start)
+    for _ in range(operations):
+        start = now()
+        deque.rotate(1)
+        record(ROTATE, now() - start)
+    for _ in range(operations // 200 + 1):
+        start = now()
+        deque.extend(range(BATCH))
+        record(EXTEND, (now() - start) // BATCH)
+    deque.cache.close()
+
+
+def mode_deque_index(directory, operations):
+    from diskcache import Deque
+
+    deque, many = Deque(directory=directory), 100000
+    with deque.transact():
+        deque.extend(range(many))
+    for n in range(operations):
+        start = now()
+        value = deque[many // 2 - n]
+        record(DEQUE_INDEX, now() - start)
+        assert value == many // 2 - n
+    deque.cache.close()
+
+
+def mode_index(directory, operations):
+    from diskcache import Index
+
+    index, value = Index(directory), bytes(100)
+    for n in range(20):
+        index[n] = value
+    for _ in range(operations):
+        start = now()
+        index['key'] = value
+        index.popitem()
+        record(SET_POPITEM, now() - start)
+    for _ in range(operations):
+        start = now()
+        index.setdefault(7, value)
+        record(SETDEFAULT, now() - start)
+    index.cache.close()
+
+
 def main():
     from diskcache import Cache
 
@@ -188,6 +243,9 @@ def main():
         mode_policy(make, rng, operations, eviction_policy='least-%s-used' % name)
     elif mode == 'statistics':
         mode_policy(make, rng, operations, statistics=True)
+    elif mode in ('deque', 'deque-index', 'index'):
+        modes = {'deque': mode_deque, 'deque-index': mode_deque_index, 'index': mode_index}
+        modes[mode](directory, operations)
     else:
         modes = {'5000': mode_5000, 'many': mode_many, 'incr': mode_incr, 'queue': mode_queue,
                  'open': mode_open}  # fmt: skip

@@ -1,0 +1,43 @@
+/* bench.h - what the modes of bench.c have in common.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include "../tests/torture/support.h"
+
+/* As ROWS in worker.py. */
+enum row {
+    GET,
+    GET_MISS,
+    SET,
+    DELETE,
+    INSERT,
+    SET_5000,
+    GET_5000,
+    ITERATE,
+    SET_MANY,
+    INCR,
+    QUEUE,
+    OPEN,
+    GET_POLICY,
+    APPEND_POPLEFT,
+    EXTEND,
+    ROTATE,
+    DEQUE_INDEX,
+    SET_POPITEM,
+    SETDEFAULT
+};
+
+extern const char *directory;
+extern unsigned operations;
+
+void expect(int rc, const char *what);
+void record(enum row row, int64_t ns);
+
+/* structures.c */
+void mode_deque(void);
+void mode_deque_index(void);
+void mode_index(void);
+
+#endif
