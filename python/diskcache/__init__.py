@@ -19,21 +19,51 @@ from .core import (
     Timeout,
     UnknownFileWarning,
 )
+from .fanout import FanoutCache
+from .persistent import Deque, Index
+from .recipes import (
+    Averager,
+    BoundedSemaphore,
+    Lock,
+    RLock,
+    barrier,
+    memoize_stampede,
+    throttle,
+)
 
 __all__ = [
+    'Averager',
+    'BoundedSemaphore',
     'Cache',
     'DEFAULT_SETTINGS',
+    'Deque',
     'Disk',
     'ENOVAL',
     'EVICTION_POLICY',
     'EmptyDirWarning',
+    'FanoutCache',
+    'Index',
     'JSONDisk',
+    'Lock',
+    'RLock',
     'Timeout',
     'UNKNOWN',
     'UnknownFileWarning',
+    'barrier',
+    'memoize_stampede',
+    'throttle',
 ]
+
+try:
+    from .djangocache import DjangoCache  # noqa: F401
+except Exception:  # no Django, or one that is not set up: 5.6.3 does without it, too
+    pass
+else:
+    __all__.append('DjangoCache')
 
 __title__ = 'diskcache'
 __version__ = '6.0.0'
 __build__ = 0x060000
+__author__ = 'the libdiskcache authors'
 __license__ = 'Apache-2.0'
+__copyright__ = 'Copyright 2026 the libdiskcache authors'

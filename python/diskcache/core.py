@@ -133,20 +133,8 @@ def _check_settings(settings):
             warnings.warn('unknown setting: %s' % name, stacklevel=4)
 
 
-class Cache(_core.Cache):
-    """A persistent cache in a directory.
-
-    Any number of threads and processes may use one. A cache is a mapping with an expiry time and a
-    tag for each item; items go, by `eviction_policy`, when it gets larger than `size_limit`.
-    """
-
-    def __init__(self, directory=None, timeout=60, disk=Disk, **settings):
-        """Open the cache in `directory`, made if need be; None: in a new temporary one.
-
-        `timeout`: how long a call may wait for others, in seconds. `disk`: Disk or a subclass of
-        it. `settings`: those of DEFAULT_SETTINGS that are to change; they are kept in the cache.
-        """
-        self._init(directory, timeout, disk, settings, 0)
+class _Directory(_core.Cache):
+    """What Cache and FanoutCache have in common."""
 
     def _init(self, directory, timeout, disk, settings, shards):
         if not (isinstance(disk, type) and issubclass(disk, Disk)):
@@ -156,7 +144,6 @@ class Cache(_core.Cache):
             directory = tempfile.mkdtemp(prefix='diskcache-')
         self._directory = op.expandvars(op.expanduser(str(directory)))
         self._timeout = timeout
-        self._local = threading.local()
         at_once = {k: v for k, v in settings.items() if not k.startswith('disk_')}
         self._open(self._directory, timeout, at_once, 0, shards)
         self._open_disk(disk, {k: v for k, v in settings.items() if k.startswith('disk_')})
@@ -166,15 +153,26 @@ class Cache(_core.Cache):
         settings = self._settings()
         wanted = {k: v for k, v in settings.items() if k.startswith('disk_')}
         wanted.update(given)
-        instance = disk(self._directory, **{k[5:]: v for k, v in wanted.items()})
+        options = {k[5:]: v for k, v in wanted.items()}
+        self._disks = tuple(disk(place, **options) for place in self._places())
+        instance = self._disks[0]
         custom = _overrides(instance, HOOKS)
         aliases = not _overrides(instance, ['put']) or _overrides(instance, ['aliases'])
-        self._use(instance, custom, aliases, _overrides(instance, ['remove']))
+        removes = _overrides(instance, ['remove'])
+        if custom and self._count:
+            # Another form of a key may be in another shard than the file that is made for it.
+            self._use(instance, custom, False, removes, self._disks)
+        else:
+            self._use(instance, custom, aliases, removes)
         for name, value in given.items():
             if settings.get(name, ENOVAL) != value:
                 self._setting_set(name, value)
         settings.update(given)
         self.__dict__.update(settings)
+
+    def _places(self):
+        """The directories with a database, each of which has a Disk."""
+        return [self._directory]
 
     @property
     def directory(self):
@@ -211,25 +209,6 @@ class Cache(_core.Cache):
         """How often get() has not found its key, while `statistics` is on."""
         return self._stats(False).misses
 
-    # ---- SQL, for programs that reach below ----
-
-    @property
-    def _con(self):
-        """A connection of sqlite3 to the database, one for each thread. It is beside ours: it does
-        not see what a transaction of transact() has not committed."""
-        local = self._local
-        if getattr(local, 'pid', None) != os.getpid():
-            local.con = None  # of before a fork: left alone
-            local.pid = os.getpid()
-        if local.con is None:
-            path = op.join(self._directory, DBNAME)
-            local.con = sqlite3.connect(path, timeout=self._timeout, isolation_level=None)
-        return local.con
-
-    @property
-    def _sql(self):
-        return self._con.execute
-
     # ---- transactions ----
 
     @contextlib.contextmanager
@@ -262,7 +241,7 @@ class Cache(_core.Cache):
         found = self._look(key)
         if found is None:
             raise KeyError(key)
-        return None if found[0] is None else op.join(self._directory, found[0])
+        return found[0]
 
     def _incr_by_disk(self, key, delta, default, retry, expire, tag):
         """incr() where a number is stored as a Disk has it."""
@@ -326,7 +305,8 @@ class Cache(_core.Cache):
             if self._setting_get(key) != value:
                 self._setting_set(key, value)
         if key.startswith('disk_'):
-            setattr(self._disk, key[5:], value)
+            for disk in self._disks:
+                setattr(disk, key[5:], value)
         setattr(self, key, value)
         return value
 
@@ -356,18 +336,59 @@ class Cache(_core.Cache):
 
         return decorator
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+class Cache(_Directory):
+    """A persistent cache in a directory.
+
+    Any number of threads and processes may use one. A cache is a mapping with an expiry time and a
+    tag for each item; items go, by `eviction_policy`, when it gets larger than `size_limit`.
+    """
+
+    def __init__(self, directory=None, timeout=60, disk=Disk, **settings):
+        """Open the cache in `directory`, made if need be; None: in a new temporary one.
+
+        `timeout`: how long a call may wait for others, in seconds. `disk`: Disk or a subclass of
+        it. `settings`: those of DEFAULT_SETTINGS that are to change; they are kept in the cache.
+        """
+        self._local = threading.local()
+        self._init(directory, timeout, disk, settings, 0)
+
+    push = _core.push
+    pull = _core.pull
+    peek = _core.peek
+    peekitem = _core.peekitem
+
+    # ---- SQL, for programs that reach below ----
+
+    @property
+    def _con(self):
+        """A connection of sqlite3 to the database, one for each thread. It is beside ours: it does
+        not see what a transaction of transact() has not committed."""
+        local = self._local
+        if getattr(local, 'pid', None) != os.getpid():
+            local.con = None  # of before a fork: left alone
+            local.pid = os.getpid()
+        if local.con is None:
+            path = op.join(self._directory, DBNAME)
+            local.con = sqlite3.connect(path, timeout=self._timeout, isolation_level=None)
+        return local.con
+
+    @property
+    def _sql(self):
+        return self._con.execute
+
     def close(self):
         """Close the directory, and this thread's connection of _con; the next use opens anew."""
         con = self._local.__dict__.pop('con', None)
         if con is not None and self._local.pid == os.getpid():
             con.close()
         super().close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
 
     def __getstate__(self):
         return (self.directory, self.timeout, type(self.disk))

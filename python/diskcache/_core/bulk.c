@@ -180,9 +180,12 @@ static int values_in(struct batch *b, struct call *call, PyObject *list)
         Py_ssize_t i = b->values_in;
 
         value_clear(&b->values[i]);
+        call_at(call, &b->keys[i].value);
         if (value_in(&b->values[i], call, PyList_GET_ITEM(list, i), false, b->keys[i].object) < 0) {
-            for (Py_ssize_t j = 0; j < i; j++)
+            for (Py_ssize_t j = 0; j < i; j++) {
+                call_at(call, &b->keys[j].value);
                 value_discard(&b->values[j], call);
+            }
             return -1;
         }
         b->c_values[i] = b->values[i].value;
@@ -199,7 +202,8 @@ static int set_ambiguous(dcache *cache, struct batch *b, const struct dcache_set
     if (rc < 0) {
         for (Py_ssize_t i = 0; i < b->count; i++)
             if (b->values[i].value.type == DCACHE_STORED && b->values[i].stored.filename)
-                (void)dcache_remove_file(cache, b->values[i].stored.filename);
+                (void)dcache_remove_file(dcache_shard_for(cache, &b->c_keys[i]),
+                                         b->values[i].stored.filename);
         return rc;
     }
     for (Py_ssize_t i = 0; i < b->count; i++)

@@ -63,15 +63,19 @@ static PyObject *cache_open(PyObject *object, PyTypeObject *defining, PyObject *
     return rc < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* _use(disk, custom, aliases, removes): which Disk, and which of its hooks are its own. */
+/* _use(disk, custom, aliases, removes, disks=None): which Disk, and which of its hooks are its own;
+ * of a fanout with such hooks, one for each shard. */
 static PyObject *use(PyObject *object, PyObject *args)
 {
     CacheObject *self = (CacheObject *)object;
     int custom, aliases, removes;
-    PyObject *disk;
+    PyObject *disk, *disks = NULL;
 
-    if (!PyArg_ParseTuple(args, "Oppp:_use", &disk, &custom, &aliases, &removes))
+    if (!PyArg_ParseTuple(args, "Oppp|O!:_use", &disk, &custom, &aliases, &removes, &PyTuple_Type,
+                          &disks))
         return NULL;
+    Py_XINCREF(disks);
+    Py_XSETREF(self->disks, disks);
     Py_INCREF(disk);
     Py_XSETREF(self->disk, disk);
     self->custom = custom;
@@ -99,6 +103,12 @@ static PyObject *get_disk(PyObject *object, void *unused)
     return Py_NewRef(self->disk ? self->disk : Py_None);
 }
 
+static PyObject *get_shards(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyLong_FromLong(((CacheObject *)object)->shards);
+}
+
 static PyObject *get_lenient(PyObject *object, void *unused)
 {
     (void)unused;
@@ -113,16 +123,28 @@ static int set_lenient(PyObject *object, PyObject *value, void *unused)
 
 /* ---- the type ---- */
 
+/* A subclass may have its own __iter__, but then one of its bases has ours. */
+bool cache_check(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+
+    while (type && type->tp_iter != iterate_forward)
+        type = type->tp_base;
+    return type != NULL;
+}
+
 static int cache_traverse(PyObject *object, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(((CacheObject *)object)->disk);
+    Py_VISIT(((CacheObject *)object)->disks);
     return 0;
 }
 
 static int cache_clear(PyObject *object)
 {
     Py_CLEAR(((CacheObject *)object)->disk);
+    Py_CLEAR(((CacheObject *)object)->disks);
     return 0;
 }
 
@@ -135,6 +157,7 @@ static void cache_dealloc(PyObject *object)
     opened_release(self->handle);
     Py_CLEAR(self->directory);
     Py_CLEAR(self->disk);
+    Py_CLEAR(self->disks);
     type->tp_free(object);
     Py_DECREF(type);
 }
@@ -152,6 +175,7 @@ static PyMethodDef cache_methods[] = {
 static PyGetSetDef cache_getset[] = {
     {"_disk", get_disk, NULL, NULL, NULL},
     {"_txn_id", transaction_owner, NULL, NULL, NULL},
+    {"_count", get_shards, NULL, "How many shards there are; 0: this is a single directory.", NULL},
     {"_lenient", get_lenient, set_lenient, NULL, NULL},
     {NULL},
 };

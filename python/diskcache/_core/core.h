@@ -45,6 +45,9 @@ struct state {
 
 struct state *module_state(PyObject *module);
 
+/* Whether an object is a Cache or FanoutCache. */
+bool cache_check(PyObject *object);
+
 /* The types, each in its file. */
 extern PyType_Spec cache_spec, iter_spec, txn_spec;
 extern PyStructSequence_Desc stats_desc;
@@ -95,6 +98,8 @@ typedef struct {
     struct handle *handle; /* NULL while closed; the next call opens anew */
     PyObject *directory;   /* bytes */
     PyObject *disk;
+    PyObject
+        *disks;     /* of a fanout whose Disk has hooks: a tuple of one for each shard, else NULL */
     double timeout; /* as the library takes it */
     unsigned open_flags;
     int shards;           /* a fanout has some; 0: a single directory */
@@ -124,11 +129,15 @@ struct call {
     struct handle *handle;
     TxnObject *txn; /* NULL: in none */
     dcache *cache;  /* the directory, or this task's transaction on it */
+    PyObject *disk; /* borrowed: whose hooks are called */
 };
 
 /* Find what to call the library with. call_end() is right in any case. */
 int call_begin(struct call *call, PyObject *self);
 void call_end(struct call *call);
+
+/* From here on it is about this key: in a fanout, each shard has a Disk, which keeps its files. */
+void call_at(struct call *call, const struct dcache_value *key);
 
 #define CALL_UNLOCKED(call) \
     Py_BEGIN_ALLOW_THREADS  \
@@ -221,6 +230,7 @@ PyObject *value_file(struct call *call, struct dcache_entry *entry);
 void value_remove(struct call *call, const struct dcache_entry *entry);
 
 PyObject *plain_out(const struct dcache_value *value);
+PyObject *path_out(const struct call *call, const struct dcache_entry *entry); /* of its file */
 PyObject *time_out(double expire_time);
 
 /* `value`, or a tuple of it with expire time and tag; takes over `value`, which may be NULL. */
@@ -236,6 +246,9 @@ int operation_assign(PyObject *self, PyObject *key, PyObject *value);
 int operation_contains(PyObject *self, PyObject *key);
 Py_ssize_t whole_length(PyObject *self);
 PyObject *iterate_forward(PyObject *self);
+
+/* An iterator over values. */
+PyObject *iterate_values(struct call *call, const struct dcache_iter_options *options);
 extern PyMethodDef iterate_methods[];
 
 #endif

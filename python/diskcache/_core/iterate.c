@@ -73,6 +73,11 @@ static PyObject *iter_new(struct call *call, enum what what,
     return (PyObject *)self;
 }
 
+PyObject *iterate_values(struct call *call, const struct dcache_iter_options *options)
+{
+    return iter_new(call, VALUES, options);
+}
+
 /* All that has no filters. */
 static PyObject *simple(PyObject *self, enum dcache_order order, bool reverse)
 {
@@ -211,7 +216,8 @@ PyMethodDef iterate_methods[] = {
      "values" FILTER_SIGNATURE "Values" FILTER_TEXT},
     {"items", (PyCFunction)(void (*)(void))items, METH_FASTCALL | METH_KEYWORDS,
      "items" FILTER_SIGNATURE "Pairs of key and value" FILTER_TEXT},
-    {"__reversed__", reversed, METH_NOARGS, "Keys, what was inserted last first."},
+    {"__reversed__", reversed, METH_NOARGS,
+     "__reversed__($self, /)\n--\n\nKeys, what was inserted last first."},
     {NULL},
 };
 
@@ -246,6 +252,7 @@ static PyObject *next_out(IterObject *self, int at)
     PyObject *key = NULL, *value, *pair = NULL;
 
     call.cache = self->handle->cache;
+    call.disk = self->cache->disk;
     if (self->keys)
         return key_out(&call, &self->keys[at]);
     if (self->what == ITEMS && !(key = key_out(&call, &entry->key)))

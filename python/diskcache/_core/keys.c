@@ -84,7 +84,7 @@ PyObject *keys_aliases(PyObject *module, PyObject *args)
 
 static int pickle_in(struct key *key, struct call *call)
 {
-    PyObject *protocol = PyObject_GetAttr(call->self->disk, call->state->s_protocol);
+    PyObject *protocol = PyObject_GetAttr(call->disk, call->state->s_protocol);
 
     key->owned = protocol ? our_pickle(call->state, key->object, protocol, &key->ambiguous) : NULL;
     Py_XDECREF(protocol);
@@ -117,7 +117,7 @@ static int pair_in(struct call *call, PyObject *pair, struct dcache_value *value
 
 static int custom_in(struct key *key, struct call *call)
 {
-    PyObject *pair = PyObject_CallMethodOneArg(call->self->disk, call->state->s_put, key->object);
+    PyObject *pair = PyObject_CallMethodOneArg(call->disk, call->state->s_put, key->object);
     int rc = pair ? pair_in(call, pair, &key->value, &key->owned) : -1;
 
     key->ambiguous = call->self->aliases;
@@ -130,8 +130,13 @@ int key_in(struct key *key, struct call *call, PyObject *object)
     memset(key, 0, sizeof *key);
     key->object = object;
     key->other_count = -1;
-    if (call->self->custom)
-        return custom_in(key, call);
+    if (call->self->custom) {
+        int rc = custom_in(key, call);
+
+        if (rc == 0)
+            call_at(call, &key->value);
+        return rc;
+    }
     if (PyUnicode_CheckExact(object)) {
         Py_ssize_t size;
         const char *text = PyUnicode_AsUTF8AndSize(object, &size);
@@ -196,7 +201,7 @@ static int add_other(struct key *key, struct call *call, PyObject *form)
 
 int key_others(struct key *key, struct call *call)
 {
-    PyObject *disk = call->self->disk, *forms = NULL, *protocol, *list;
+    PyObject *disk = call->disk, *forms = NULL, *protocol, *list;
     int rc = 0;
 
     if (key->other_count >= 0)
@@ -291,13 +296,13 @@ static PyObject *custom_out(struct call *call, const struct dcache_value *key)
     } else {
         PyObject *plain = plain_out(key);
 
-        protocol = PyObject_GetAttr(call->self->disk, call->state->s_protocol);
+        protocol = PyObject_GetAttr(call->disk, call->state->s_protocol);
         stored = plain && protocol ? plain_pickle(call->state, plain, protocol) : NULL;
         Py_XDECREF(plain);
         Py_XDECREF(protocol);
     }
     if (stored)
-        object = PyObject_CallMethodObjArgs(call->self->disk, call->state->s_get, stored,
+        object = PyObject_CallMethodObjArgs(call->disk, call->state->s_get, stored,
                                             raw ? Py_True : Py_False, NULL);
     Py_XDECREF(stored);
     return object;

@@ -1,5 +1,6 @@
 /* module.c - diskcache._core: what it takes from Python, and what it gives. */
-#include "core.h"
+#include "collection.h"
+#include "recipes.h"
 
 struct state *module_state(PyObject *module)
 {
@@ -64,9 +65,12 @@ static int take_names(struct state *s)
 
 /* ---- what it gives ---- */
 
-static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec)
+static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
+    PyObject *type = base && !bases ? NULL : PyType_FromModuleAndSpec(module, spec, bases);
+
+    Py_XDECREF(bases);
 
     if (type && PyModule_AddType(module, (PyTypeObject *)type) < 0)
         Py_CLEAR(type);
@@ -87,21 +91,50 @@ static int add_methods(PyTypeObject *type, PyMethodDef *methods)
     return 0;
 }
 
+/* Methods of the type that only Cache takes over, and FanoutCache does not. */
+static int add_queue_methods(PyObject *module, PyTypeObject *type)
+{
+    for (PyMethodDef *method = queue_methods; method->ml_name; method++) {
+        PyObject *object = PyDescr_NewMethod(type, method);
+
+        if (!object || PyModule_AddObject(module, method->ml_name, object) < 0) {
+            Py_XDECREF(object);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The module keeps them: nothing in C asks for them. */
+static int add_kin(PyObject *module)
+{
+    PyTypeObject *collection = add_type(module, &collection_spec, NULL);
+    PyTypeObject *deque = collection ? add_type(module, &deque_spec, collection) : NULL;
+    PyTypeObject *index = deque ? add_type(module, &index_spec, collection) : NULL;
+    PyTypeObject *lock = index ? add_type(module, &lock_spec, NULL) : NULL;
+    int rc = lock ? 0 : -1;
+
+    Py_XDECREF(collection);
+    Py_XDECREF(deque);
+    Py_XDECREF(index);
+    Py_XDECREF(lock);
+    return rc;
+}
+
 static int add_types(PyObject *module, struct state *s)
 {
-    PyMethodDef *const tables[] = {operation_methods, iterate_methods, queue_methods, bulk_methods,
-                                   whole_methods};
+    PyMethodDef *const tables[] = {operation_methods, iterate_methods, bulk_methods, whole_methods};
 
-    s->cache_type = add_type(module, &cache_spec);
-    s->iter_type = add_type(module, &iter_spec);
-    s->txn_type = add_type(module, &txn_spec);
+    s->cache_type = add_type(module, &cache_spec, NULL);
+    s->iter_type = add_type(module, &iter_spec, NULL);
+    s->txn_type = add_type(module, &txn_spec, NULL);
     s->stats_type = PyStructSequence_NewType(&stats_desc);
     if (!s->cache_type || !s->iter_type || !s->txn_type || !s->stats_type)
         return -1;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (add_methods(s->cache_type, tables[i]) < 0)
             return -1;
-    return 0;
+    return add_queue_methods(module, s->cache_type) < 0 ? -1 : add_kin(module);
 }
 
 static int execute(PyObject *module)
@@ -121,7 +154,8 @@ static int execute(PyObject *module)
         Py_DECREF(s->timeout);
         return -1;
     }
-    if (PyModule_AddIntConstant(module, "READ_ONLY", DCACHE_READ_ONLY) < 0)
+    if (PyModule_AddFunctions(module, recipe_functions) < 0 ||
+        PyModule_AddIntConstant(module, "READ_ONLY", DCACHE_READ_ONLY) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", dcache_version());
 }

@@ -22,14 +22,18 @@ int opened_new(CacheObject *self, const struct dcache_setting *settings, size_t 
     options.timeout = self->timeout;
     options.settings = settings;
     options.settings_count = count;
-    CALL_UNLOCKED(rc = dcache_open(directory, &options, &handle->cache))
+    if (self->shards > 0)
+        CALL_UNLOCKED(rc = dcache_open_fanout(directory, self->shards, &options, &handle->cache))
+    else
+        CALL_UNLOCKED(rc = dcache_open(directory, &options, &handle->cache))
     if (rc < 0) {
         PyMem_Free(handle);
         errors_raise(self->state, rc, NULL);
         return -1;
     }
     handle->users = 1;
-    if (self->handle) /* another thread was faster */
+    self->shards = dcache_shard_count(handle->cache); /* which may have been there before */
+    if (self->handle)                                 /* another thread was faster */
         opened_release(handle);
     else
         self->handle = handle;
@@ -128,6 +132,7 @@ int call_begin(struct call *call, PyObject *object)
     }
     call->state = self->state;
     call->self = (CacheObject *)Py_NewRef(object);
+    call->disk = self->disk;
     if (find_transaction(self, &call->txn) < 0)
         return -1;
     if (call->txn) {
@@ -151,6 +156,18 @@ void call_end(struct call *call)
         call->txn->users--;
     Py_CLEAR(call->txn);
     Py_CLEAR(call->self);
+}
+
+void call_at(struct call *call, const struct dcache_value *key)
+{
+    const dcache *shard;
+
+    if (!call->self->disks)
+        return;
+    shard = dcache_shard_for(call->cache, key);
+    for (int i = 0; i < PyTuple_GET_SIZE(call->self->disks); i++)
+        if (dcache_shard(call->cache, i) == shard)
+            call->disk = PyTuple_GET_ITEM(call->self->disks, i);
 }
 
 bool call_again(struct call *call, int *status, bool retry)

@@ -7,6 +7,12 @@ static bool is_miss(const struct call *call, int rc, bool retry)
     return rc == DCACHE_NOT_FOUND || (rc == DCACHE_TIMEOUT && call->self->lenient && !retry);
 }
 
+/* There, get() passes over what SQLite complains about, too. */
+static bool is_get_miss(const struct call *call, int rc, bool retry)
+{
+    return is_miss(call, rc, retry) || (rc == DCACHE_SQLITE && call->self->lenient);
+}
+
 /* ---- get ---- */
 
 struct get_args {
@@ -158,7 +164,7 @@ static PyObject *get(PyObject *self, PyObject *const *args, Py_ssize_t nargs, Py
     }
     if (rc == 0)
         result = result_out(result, &a.entry, expire_time, tag);
-    else if (is_miss(&call, rc, retry))
+    else if (is_get_miss(&call, rc, retry))
         result = result_default(given[GET_DEFAULT], expire_time, tag);
     else
         errors_raise(call.state, rc, given[GET_KEY]);

@@ -6,7 +6,7 @@
 
 static int pickle_in(struct value *value, struct call *call, PyObject *object)
 {
-    PyObject *protocol = PyObject_GetAttr(call->self->disk, call->state->s_protocol);
+    PyObject *protocol = PyObject_GetAttr(call->disk, call->state->s_protocol);
     PyObject *args[] = {object, protocol};
 
     if (!protocol)
@@ -65,7 +65,7 @@ static ssize_t read_stream(void *arg, void *buffer, size_t size)
 static int custom_in(struct value *value, struct call *call, PyObject *object, bool read,
                      PyObject *key)
 {
-    PyObject *args[] = {NULL, call->self->disk, object, read ? Py_True : Py_False, key};
+    PyObject *args[] = {NULL, call->disk, object, read ? Py_True : Py_False, key};
     PyObject *names = key ? Py_BuildValue("(s)", "key") : NULL, *filename;
     const char *name = NULL;
     PyObject *stored;
@@ -193,16 +193,18 @@ PyObject *plain_out(const struct dcache_value *value)
     }
 }
 
-static PyObject *custom_out(struct call *call, const struct dcache_stored *stored, bool read)
+static PyObject *custom_out(struct call *call, const struct dcache_entry *entry, bool read)
 {
+    const struct dcache_stored *stored = entry->value.stored;
     PyObject *mode = PyLong_FromLong(stored->mode), *value = plain_out(&stored->value);
     PyObject *filename = stored->filename ? PyUnicode_DecodeFSDefault(stored->filename)
                                           : Py_NewRef(Py_None);
     PyObject *object = NULL;
 
+    call_at(call, &entry->key);
     if (mode && value && filename)
-        object = PyObject_CallMethodObjArgs(call->self->disk, call->state->s_fetch, mode, filename,
-                                            value, read ? Py_True : Py_False, NULL);
+        object = PyObject_CallMethodObjArgs(call->disk, call->state->s_fetch, mode, filename, value,
+                                            read ? Py_True : Py_False, NULL);
     Py_XDECREF(mode);
     Py_XDECREF(value);
     Py_XDECREF(filename);
@@ -212,10 +214,18 @@ static PyObject *custom_out(struct call *call, const struct dcache_stored *store
 PyObject *value_out(struct call *call, struct dcache_entry *entry, bool read)
 {
     if (entry->value.type == DCACHE_STORED)
-        return custom_out(call, entry->value.stored, read);
+        return custom_out(call, entry, read);
     if (entry->value.type == DCACHE_PICKLE)
         return pickle_out(call->state, &entry->value);
     return plain_out(&entry->value);
+}
+
+PyObject *path_out(const struct call *call, const struct dcache_entry *entry)
+{
+    const char *directory = dcache_directory(dcache_shard_for(call->cache, &entry->key));
+
+    return entry->filename ? PyUnicode_FromFormat("%s/%s", directory, entry->filename)
+                           : Py_NewRef(Py_None);
 }
 
 PyObject *value_file(struct call *call, struct dcache_entry *entry)
@@ -226,9 +236,7 @@ PyObject *value_file(struct call *call, struct dcache_entry *entry)
     if (!raw)
         return NULL;
     /* Programs look where the file is; what was in the database has none. */
-    path = entry->filename
-               ? PyUnicode_FromFormat("%s/%s", dcache_directory(call->cache), entry->filename)
-               : Py_NewRef(Py_None);
+    path = path_out(call, entry);
     if (!path || PyObject_SetAttr(raw, call->state->s_name, path) < 0) {
         Py_XDECREF(path);
         Py_DECREF(raw);
@@ -246,9 +254,9 @@ static void remove_file(struct call *call, const char *filename)
 
     PyErr_Fetch(&type, &error, &traceback);
     name = PyUnicode_DecodeFSDefault(filename);
-    done = name ? PyObject_CallMethodOneArg(call->self->disk, call->state->s_remove, name) : NULL;
+    done = name ? PyObject_CallMethodOneArg(call->disk, call->state->s_remove, name) : NULL;
     if (!done)
-        PyErr_WriteUnraisable(call->self->disk);
+        PyErr_WriteUnraisable(call->disk);
     Py_XDECREF(name);
     Py_XDECREF(done);
     PyErr_Restore(type, error, traceback);
@@ -256,8 +264,10 @@ static void remove_file(struct call *call, const char *filename)
 
 void value_remove(struct call *call, const struct dcache_entry *entry)
 {
-    if (entry->value.type == DCACHE_STORED && entry->value.stored->filename)
-        remove_file(call, entry->value.stored->filename);
+    if (entry->value.type != DCACHE_STORED || !entry->value.stored->filename)
+        return;
+    call_at(call, &entry->key);
+    remove_file(call, entry->value.stored->filename);
 }
 
 void value_discard(const struct value *value, struct call *call)

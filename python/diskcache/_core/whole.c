@@ -149,6 +149,7 @@ static PyStructSequence_Field stats_fields[] = {
     {"size", "bytes in value files"},
     {"db_bytes", "bytes of the database"},
     {"wal_bytes", "bytes of the log beside it"},
+    {"timeouts", "writes that gave up waiting"},
     {NULL, NULL},
 };
 
@@ -178,10 +179,10 @@ static PyObject *stats(PyObject *self, PyObject *reset)
     }
     result = PyStructSequence_New(call.state->stats_type);
     if (result) {
-        const int64_t numbers[] = {s.hits,    s.misses,     s.evictions, s.count,
-                                   s.expired, s.file_bytes, s.db_bytes,  s.wal_bytes};
+        const int64_t numbers[] = {s.hits,       s.misses,   s.evictions, s.count,   s.expired,
+                                   s.file_bytes, s.db_bytes, s.wal_bytes, s.timeouts};
 
-        for (Py_ssize_t i = 0; i < 8; i++)
+        for (Py_ssize_t i = 0; i < 9; i++)
             PyStructSequence_SetItem(result, i, PyLong_FromLongLong(numbers[i]));
         if (PyErr_Occurred())
             Py_CLEAR(result);
@@ -351,7 +352,7 @@ static int look_step(dcache *cache, const struct dcache_value *key, void *arg)
     return dcache_get(cache, key, &look->options, &look->entry);
 }
 
-/* (file name or None, expire time or None), or None if there is no such key. */
+/* (path of the file or None, expire time or None), or None if there is no such key. */
 static PyObject *look(PyObject *self, PyObject *object)
 {
     struct look look = {.options = DCACHE_OPTIONS(struct dcache_get_options)};
@@ -364,7 +365,8 @@ static PyObject *look(PyObject *self, PyObject *object)
     if (call_begin(&call, self) == 0 && key_in(&key, &call, object) == 0) {
         rc = key_call(&call, &key, false, look_step, &look);
         if (rc == 0)
-            result = Py_BuildValue("(zN)", look.entry.filename, time_out(look.entry.expire_time));
+            result = Py_BuildValue("(NN)", path_out(&call, &look.entry),
+                                   time_out(look.entry.expire_time));
         else if (rc == DCACHE_NOT_FOUND)
             result = Py_NewRef(Py_None);
         else
