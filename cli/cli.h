@@ -54,8 +54,22 @@ struct command {
     int stop_early; /* the first word ends the options: `run` */
     const struct option_spec *options;
     int (*run)(struct cli *cli, const struct args *args);
-    const char *notes; /* the rest of its help, or NULL */
+    const char *notes;        /* the rest of its help, or NULL */
+    const struct verb *verbs; /* of a command whose first word is one: see verbs.c */
 };
+
+/* `deque push`, `index popitem`: a command in a command. It gets its words without the verb. */
+struct verb {
+    const char *name; /* NULL ends a table */
+    const char *arguments;
+    const char *summary;
+    int min, max;
+    const struct option_spec *options; /* those of the command that it takes; NULL: none */
+    int (*run)(struct cli *cli, const struct args *args);
+    const struct command *like; /* instead of all from `arguments` on */
+};
+const char *verb_arguments(const struct verb *verb);
+int run_verb(struct cli *cli, const struct args *args);
 
 extern const struct option_spec common_options[];
 
@@ -82,6 +96,8 @@ struct cli {
     int json;
     double timeout; /* as struct dcache_open_options has it */
     const struct command *command;
+    const struct verb *verb; /* of the command, or NULL */
+    int collection;          /* a cache that is made is to evict nothing */
     dcache *cache;
     int output_error; /* errno of a failed write to stdout, where somebody has looked */
     void *blocks;     /* memory that lives as long as this: cli_alloc() */
@@ -151,10 +167,61 @@ void print_time(FILE *out, double time); /* local time; "never" */
 void print_size(FILE *out, int64_t bytes);
 
 /* Results of get, pop, pull, peek. `flags` for the call that fetches the entry. */
-extern const struct option_spec fetch_options[];
 int print_entry(struct cli *cli, const struct args *args, struct dcache_entry *entry);
 /* `key` may be NULL, and so may `fallback`, which is printed in place of a value. */
 int print_missing(struct cli *cli, const struct dcache_value *key, const char *fallback);
+
+/* Fetch an item and print it, by the options above: cmd_get.c. */
+enum fetch {
+    FETCH_GET,
+    FETCH_POP,
+    FETCH_PULL,
+    FETCH_PEEK,
+    FETCH_AT,
+    FETCH_POPITEM,
+    FETCH_PEEKITEM
+};
+struct request {
+    enum fetch what;
+    struct dcache_value key; /* get, pop */
+    const char *prefix;      /* pull, peek */
+    enum dcache_side side;   /* all but get and pop */
+    int64_t index;           /* at: from that side */
+};
+int fetch_and_print(struct cli *cli, const struct args *args, const struct request *request);
+#define FETCH_OPTIONS                                                                        \
+    {'o', "output", "FILE", "write the value to FILE, which changes only if all went well"}, \
+        {0, "raw", NULL, "write the bytes of a Python pickle, which is never unpickled"},    \
+    {                                                                                        \
+        0, "default", "TEXT", "print TEXT when there is nothing, and exit with 0"            \
+    }
+#define TYPE_OPTION                                                                            \
+    {                                                                                          \
+        't', "type", "TYPE", "of KEY: text (default), int, float, bytes or pickle (hex), none" \
+    }
+
+/* A value to store, from a word, stdin or a file, by these options: cmd_set.c. `word` may be NULL:
+ * then there has to be a --file, or --none. The source lives as long as the value. */
+struct source;
+struct source *source_new(struct cli *cli);
+int source_argument(struct cli *cli, const struct args *args, const char *word,
+                    struct source *source, struct dcache_value *ret_value);
+void source_end(struct source *source);
+int fail_store(struct cli *cli, int status, const struct dcache_value *value);
+#define FILE_OPTION                                                                     \
+    {                                                                                   \
+        'f', "file", "FILE", "take the value from FILE, as bytes unless told otherwise" \
+    }
+#define KIND_OPTIONS                                                         \
+    {0, "text", NULL, "store as text (default for a VALUE)"},                \
+        {0, "bytes", NULL, "store as bytes (default for stdin and --file)"}, \
+        {0, "int", NULL, "store as integer"},                                \
+        {0, "float", NULL, "store as floating-point number"},                \
+        {0, "none", NULL, "store Python's None; needs no VALUE"},            \
+        {0, "pickle", NULL, "the bytes are a Python pickle"},                \
+    {                                                                        \
+        0, "hex", NULL, "VALUE is in hex: bytes, or with --pickle a pickle"  \
+    }
 
 /* The library may hand numbers back as a descriptor too (DCACHE_AS_FD): make them values again. */
 int entry_settle(struct dcache_entry *entry);
@@ -170,6 +237,10 @@ struct json {
     unsigned char part[4]; /* an unfinished UTF-8 sequence, or base64 group */
     size_t part_size;
 };
+
+/* {"NAME": NUMBER} on a line. */
+void json_number_line(const char *name, int64_t number);
+void json_truth_line(const char *name, int truth);
 
 void json_open(struct json *json, char bracket);
 void json_close(struct json *json, char bracket);

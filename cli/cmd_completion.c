@@ -14,6 +14,21 @@ static void print_names(const char *separator)
         printf("%s%s", i ? separator : "", commands[i]->name);
 }
 
+/* For each command that has verbs: its name and, blanks between them, these. */
+static void print_verbs(const char *before, const char *between, const char *after)
+{
+    for (size_t i = 0; commands[i]; i++) {
+        const struct verb *verb = commands[i]->verbs;
+
+        if (!verb)
+            continue;
+        printf("%s%s%s%s", before, commands[i]->name, between, verb->name);
+        while ((++verb)->name)
+            printf(" %s", verb->name);
+        fputs(after, stdout);
+    }
+}
+
 static void print_option_names(const struct command *command)
 {
     for (const struct option_spec *option = command->options; option && option->name; option++)
@@ -60,9 +75,11 @@ static void complete_bash(void)
           "    help:*) options='",
           stdout);
     print_names(" ");
+    fputs("' ;;\n"
+          "    completion:*) options='bash zsh fish' ;;\n",
+          stdout);
+    print_verbs("    ", ":*) options='", "' ;;\n");
     fputs(
-        "' ;;\n"
-        "    completion:*) options='bash zsh fish' ;;\n"
         "    get:* | set:* | rm:* | exists:* | touch:* | incr:* | pop:*)\n"
         "        mapfile -t COMPREPLY < <(diskcache \"${directory[@]}\" ls --type text --live \\\n"
         "            --limit 100 --prefix \"$current\" 2>/dev/null)\n"
@@ -127,8 +144,10 @@ static void complete_zsh(void)
           "elif [[ -z $command ]]; then\n"
           "    _describe command commands\n"
           "elif [[ $command == completion ]]; then\n"
-          "    compadd bash zsh fish\n"
-          "elif [[ $command == (get|set|rm|exists|touch|incr|pop) ]]; then\n"
+          "    compadd bash zsh fish\n",
+          stdout);
+    print_verbs("elif [[ $command == ", " ]]; then\n    compadd ", "\n");
+    fputs("elif [[ $command == (get|set|rm|exists|touch|incr|pop) ]]; then\n"
           "    compadd -- ${(f)\"$(diskcache ls --type text --live --limit 100 \\\n"
           "        --prefix \"${words[CURRENT]}\" 2>/dev/null)\"}\n"
           "else\n"
@@ -170,6 +189,7 @@ static void complete_fish(void)
     puts("complete -c diskcache -f -n '__fish_seen_subcommand_from get set rm exists touch incr "
          "pop' \\\n    -a '(diskcache ls --type text --live --limit 100 --prefix "
          "(commandline -ct) 2>/dev/null)'");
+    print_verbs("complete -c diskcache -f -n '__fish_seen_subcommand_from ", "' -a '", "'\n");
     puts("complete -c diskcache -f -n '__fish_seen_subcommand_from completion' "
          "-a 'bash zsh fish'");
 }

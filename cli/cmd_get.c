@@ -6,15 +6,6 @@
 
 #include <string.h>
 
-enum fetch { FETCH_GET, FETCH_POP, FETCH_PULL, FETCH_PEEK };
-
-struct request {
-    enum fetch what;
-    struct dcache_value key; /* get, pop */
-    const char *prefix;      /* pull, peek */
-    enum dcache_side side;
-};
-
 static int fetch(dcache *cache, const struct request *request, struct dcache_entry *entry)
 {
     struct dcache_get_options options = DCACHE_OPTIONS(struct dcache_get_options);
@@ -28,6 +19,12 @@ static int fetch(dcache *cache, const struct request *request, struct dcache_ent
         return dcache_pop(cache, &request->key, &options, entry);
     case FETCH_PULL:
         return dcache_pull(cache, request->prefix, request->side, &options, entry);
+    case FETCH_AT:
+        return dcache_peek_at(cache, NULL, request->side, request->index, &options, entry);
+    case FETCH_POPITEM:
+        return dcache_popitem(cache, request->side, &options, entry);
+    case FETCH_PEEKITEM:
+        return dcache_peekitem(cache, request->side, &options, entry);
     default:
         return dcache_peek(cache, request->prefix, request->side, &options, entry);
     }
@@ -65,9 +62,10 @@ static int fetch_removing(struct cli *cli, const struct args *args, const struct
     return rc;
 }
 
-static int fetch_and_print(struct cli *cli, const struct args *args, const struct request *request)
+int fetch_and_print(struct cli *cli, const struct args *args, const struct request *request)
 {
-    int removes = request->what == FETCH_POP || request->what == FETCH_PULL;
+    int removes = request->what == FETCH_POP || request->what == FETCH_PULL ||
+                  request->what == FETCH_POPITEM;
     int has_key = request->what == FETCH_GET || request->what == FETCH_POP;
     const char *fallback = args_option(args, "default");
     struct dcache_entry entry = {0};
@@ -132,12 +130,16 @@ static int run_peek(struct cli *cli, const struct args *args)
     return by_side(cli, args, FETCH_PEEK);
 }
 
+static const struct option_spec fetch_options[] = {
+    FETCH_OPTIONS,
+    TYPE_OPTION,
+    {0, NULL, NULL, NULL},
+};
+
 static const struct option_spec queue_options[] = {
     {0, "prefix", "NAME", "the queue of this name (default: the one without)"},
     {0, "side", "SIDE", "front (default) or back"},
-    {'o', "output", "FILE", "write the value to FILE, which changes only if all went well"},
-    {0, "raw", NULL, "write the bytes of a Python pickle, which is never unpickled"},
-    {0, "default", "TEXT", "print TEXT when there is nothing, and exit with 0"},
+    FETCH_OPTIONS,
     {0, NULL, NULL, NULL},
 };
 

@@ -24,6 +24,12 @@ void print_command_help(const struct command *command)
     printf("usage: diskcache [-d DIR] [--json] [--timeout S] %s%s%s%s\n\n%s.\n", command->name,
            command->options ? " [OPTION...]" : "", *command->arguments ? " " : "",
            command->arguments, command->summary);
+    for (const struct verb *verb = command->verbs; verb && verb->name; verb++) {
+        char left[48];
+
+        (void)snprintf(left, sizeof left, "%s %s", verb->name, verb_arguments(verb)); /* fits */
+        printf("%s  %-24s %s\n", verb == command->verbs ? "\nverbs\n" : "", left, verb->summary);
+    }
     if (command->notes)
         printf("\n%s\n", command->notes);
     if (command->options) {

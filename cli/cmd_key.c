@@ -22,7 +22,6 @@ static void print_key_result(const struct dcache_value *key, const char *name, i
 static int run_rm(struct cli *cli, const struct args *args)
 {
     struct dcache_value *keys = cli_alloc(cli, (size_t)args->count * sizeof *keys);
-    struct json json = {.out = stdout};
     int64_t removed = 0;
     int rc;
 
@@ -39,13 +38,8 @@ static int run_rm(struct cli *cli, const struct args *args)
         if (rc < 0)
             return fail_status(cli, rc);
     }
-    if (cli->json) {
-        json_open(&json, '{');
-        json_name(&json, "removed");
-        json_int(&json, removed);
-        json_close(&json, '}');
-        json_end(&json);
-    }
+    if (cli->json)
+        json_number_line("removed", removed);
     return removed == args->count ? EXIT_HIT : EXIT_MISS;
 }
 
@@ -141,11 +135,6 @@ static int run_incr(struct cli *cli, const struct args *args)
     putchar('\n');
     return EXIT_HIT;
 }
-
-#define TYPE_OPTION                                                                            \
-    {                                                                                          \
-        't', "type", "TYPE", "of KEY: text (default), int, float, bytes or pickle (hex), none" \
-    }
 
 static const struct option_spec key_options[] = {
     TYPE_OPTION,

@@ -97,9 +97,24 @@ static int word_value(struct cli *cli, const struct args *args, const char *word
     return value_parse(cli, type, word, ret);
 }
 
-/* `word` may be NULL: then there has to be a --file, or --none. */
-static int value_argument(struct cli *cli, const struct args *args, const char *word,
-                          struct source *source, struct dcache_value *ret)
+struct source *source_new(struct cli *cli)
+{
+    struct source *source = cli_alloc(cli, sizeof *source);
+
+    memset(source, 0, sizeof *source);
+    spool_init(&source->spool);
+    return source;
+}
+
+void source_end(struct source *source)
+{
+    spool_clear(&source->spool);
+    if (source->close_fd)
+        (void)close(source->fd); /* was only read */
+}
+
+int source_argument(struct cli *cli, const struct args *args, const char *word,
+                    struct source *source, struct dcache_value *ret)
 {
     const char *file = args_option(args, "file"), *type = wanted_type(args);
     enum dcache_type as = DCACHE_BYTES;
@@ -130,6 +145,14 @@ static int value_argument(struct cli *cli, const struct args *args, const char *
         source->close_fd = 1;
     }
     return source_value(cli, source, as, file ? file : "standard input", ret);
+}
+
+int fail_store(struct cli *cli, int status, const struct dcache_value *value)
+{
+    if (status == DCACHE_CALLBACK && value->type == DCACHE_READER)
+        return fail(cli, EXIT_IO, "reading the value: %s",
+                    strerror(((struct source *)value->arg)->error));
+    return fail_status(cli, status);
 }
 
 static int print_stored(struct cli *cli, enum store what, const struct dcache_value *key,
@@ -177,33 +200,26 @@ static int store_value(struct cli *cli, const struct args *args, enum store what
         rc = dcache_set(cli->cache, key, value, &options);
     if (rc == 0 || rc == DCACHE_EXISTS)
         rc = print_stored(cli, what, what == STORE_PUSH ? &pushed : key, rc == 0);
-    else if (rc == DCACHE_CALLBACK && value->type == DCACHE_READER)
-        rc = fail(cli, EXIT_IO, "reading the value: %s",
-                  strerror(((struct source *)value->arg)->error));
     else
-        rc = fail_status(cli, rc);
+        rc = fail_store(cli, rc, value);
     dcache_value_clear(&pushed);
     return rc;
 }
 
 static int run_store(struct cli *cli, const struct args *args, enum store what)
 {
-    struct source *source = cli_alloc(cli, sizeof *source);
+    struct source *source = source_new(cli);
     struct dcache_value key = dcache_none(), value;
     int value_at = what == STORE_PUSH ? 0 : 1;
     int rc = 0;
 
-    memset(source, 0, sizeof *source);
-    spool_init(&source->spool);
     if (what != STORE_PUSH)
         rc = key_argument(cli, args, args->words[0], &key);
     if (rc == 0)
-        rc = value_argument(cli, args, args->words[value_at], source, &value);
+        rc = source_argument(cli, args, args->words[value_at], source, &value);
     if (rc == 0)
         rc = store_value(cli, args, what, &key, &value);
-    spool_clear(&source->spool);
-    if (source->close_fd)
-        (void)close(source->fd); /* was only read */
+    source_end(source);
     return rc;
 }
 
@@ -222,25 +238,15 @@ static int run_push(struct cli *cli, const struct args *args)
     return run_store(cli, args, STORE_PUSH);
 }
 
-#define VALUE_OPTIONS                                                                  \
-    {'f', "file", "FILE", "take the value from FILE, as bytes unless told otherwise"}, \
-        {'e', "expire", "TIME", "from now on: 90, 1h30m, 500ms, 2d, never (default)"}, \
-        {0, "tag", "TAG", "a label, for ls and evict"},                                \
-        {0, "tag-type", "TYPE", "of TAG: text (default), int, float, bytes (hex)"},    \
-        {0, "pin", NULL, "no eviction policy takes this item"},                        \
-        {0, "text", NULL, "store as text (default for a VALUE)"},                      \
-        {0, "bytes", NULL, "store as bytes (default for stdin and --file)"},           \
-        {0, "int", NULL, "store as integer"},                                          \
-        {0, "float", NULL, "store as floating-point number"},                          \
-        {0, "none", NULL, "store Python's None; needs no VALUE"},                      \
-        {0, "pickle", NULL, "the bytes are a Python pickle"},                          \
-    {                                                                                  \
-        0, "hex", NULL, "VALUE is in hex: bytes, or with --pickle a pickle"            \
-    }
+#define VALUE_OPTIONS                                                                           \
+    FILE_OPTION, {'e', "expire", "TIME", "from now on: 90, 1h30m, 500ms, 2d, never (default)"}, \
+        {0, "tag", "TAG", "a label, for ls and evict"},                                         \
+        {0, "tag-type", "TYPE", "of TAG: text (default), int, float, bytes (hex)"},             \
+        {0, "pin", NULL, "no eviction policy takes this item"}, KIND_OPTIONS
 
 static const struct option_spec set_options[] = {
     VALUE_OPTIONS,
-    {'t', "type", "TYPE", "of KEY: text (default), int, float, bytes or pickle (hex), none"},
+    TYPE_OPTION,
     {0, NULL, NULL, NULL},
 };
 

@@ -298,3 +298,25 @@ void json_tag_and_times(struct json *json, const struct dcache_entry *entry)
     json_name(json, "access_count");
     json_int(json, entry->access_count);
 }
+
+void json_number_line(const char *name, int64_t number)
+{
+    struct json json = {.out = stdout};
+
+    json_open(&json, '{');
+    json_name(&json, name);
+    json_int(&json, number);
+    json_close(&json, '}');
+    json_end(&json);
+}
+
+void json_truth_line(const char *name, int truth)
+{
+    struct json json = {.out = stdout};
+
+    json_open(&json, '{');
+    json_name(&json, name);
+    json_bool(&json, truth);
+    json_close(&json, '}');
+    json_end(&json);
+}

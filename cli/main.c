@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 
+#include <diskcache_collections.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 extern const struct command command_get, command_pop, command_pull, command_peek;
 extern const struct command command_set, command_add, command_push;
 extern const struct command command_rm, command_exists, command_touch, command_incr;
+extern const struct command command_deque, command_index;
 extern const struct command command_ls, command_stats, command_info, command_config;
 extern const struct command command_check, command_expire, command_cull, command_evict;
 extern const struct command command_clear, command_compact, command_backup, command_doctor;
@@ -21,13 +23,13 @@ extern const struct command command_completion, command_version, command_help;
 
 /* In the order in which the help shows them. */
 const struct command *const commands[] = {
-    &command_get,   &command_set,     &command_add,        &command_rm,      &command_exists,
-    &command_touch, &command_incr,    &command_pop,        &command_push,    &command_pull,
-    &command_peek,  &command_ls,      &command_stats,      &command_info,    &command_config,
-    &command_run,   &command_check,   &command_expire,     &command_cull,    &command_evict,
-    &command_clear, &command_compact, &command_backup,     &command_doctor,  &command_dump,
-    &command_load,  &command_bench,   &command_completion, &command_version, &command_help,
-    NULL,
+    &command_get,     &command_set,    &command_add,   &command_rm,      &command_exists,
+    &command_touch,   &command_incr,   &command_pop,   &command_push,    &command_pull,
+    &command_peek,    &command_deque,  &command_index, &command_ls,      &command_stats,
+    &command_info,    &command_config, &command_run,   &command_check,   &command_expire,
+    &command_cull,    &command_evict,  &command_clear, &command_compact, &command_backup,
+    &command_doctor,  &command_dump,   &command_load,  &command_bench,   &command_completion,
+    &command_version, &command_help,   NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -117,19 +119,22 @@ static int take_common(struct cli *cli, const struct args *args)
 int cli_open(struct cli *cli, enum opening opening)
 {
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
-    int rc = cli_directory(cli);
+    int make = opening == OPEN_CREATE, rc = cli_directory(cli);
 
     if (rc)
         return rc;
-    options.flags = opening == OPEN_CREATE ? 0 : DCACHE_NO_CREATE;
+    options.flags = make && !cli->collection ? 0 : DCACHE_NO_CREATE;
     options.timeout = cli->timeout;
     rc = dcache_open(cli->directory, &options, &cli->cache);
+    if (rc == DCACHE_NOT_FOUND && make && cli->collection) { /* one that is there stays as it is */
+        options.flags = 0;
+        rc = dcache_open_collection(cli->directory, &options, &cli->cache);
+    }
     if (rc == DCACHE_NOT_FOUND && opening == OPEN_QUIETLY)
         return EXIT_MISS;
     if (rc == DCACHE_NOT_FOUND)
-        return opening == OPEN_CREATE
-                   ? fail(cli, EXIT_IO, "a cache cannot be made in %s", cli->directory)
-                   : fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
+        return make ? fail(cli, EXIT_IO, "a cache cannot be made in %s", cli->directory)
+                    : fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
     return rc < 0 ? fail_status(cli, rc) : 0;
 }
 

@@ -12,14 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const struct option_spec fetch_options[] = {
-    {'o', "output", "FILE", "write the value to FILE, which changes only if all went well"},
-    {0, "raw", NULL, "write the bytes of a Python pickle, which is never unpickled"},
-    {0, "default", "TEXT", "print TEXT when there is nothing, and exit with 0"},
-    {'t', "type", "TYPE", "of KEY: text (default), int, float, bytes or pickle (hex), none"},
-    {0, NULL, NULL, NULL},
-};
-
 int print_missing(struct cli *cli, const struct dcache_value *key, const char *fallback)
 {
     struct json json = {.out = stdout};

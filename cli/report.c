@@ -16,7 +16,8 @@ static void message(const struct cli *cli, const char *format, va_list list)
     (void)fflush(stdout);
     fputs("diskcache: ", stderr);
     if (cli->command)
-        fprintf(stderr, "%s: ", cli->command->name);
+        fprintf(stderr, "%s%s%s: ", cli->command->name, cli->verb ? " " : "",
+                cli->verb ? cli->verb->name : "");
     vfprintf(stderr, format, list);
     fputc('\n', stderr);
 }
@@ -47,11 +48,15 @@ int usage(const struct cli *cli, const char *format, ...)
     va_start(list, format);
     message(cli, format, list);
     va_end(list);
-    if (cli->command)
-        fprintf(stderr, "usage: diskcache %s%s%s\nTry 'diskcache help %s'.\n", cli->command->name,
-                *cli->command->arguments ? " " : "", cli->command->arguments, cli->command->name);
-    else
+    if (cli->command) {
+        const char *arguments = cli->verb ? verb_arguments(cli->verb) : cli->command->arguments;
+
+        fprintf(stderr, "usage: diskcache %s%s%s%s%s\nTry 'diskcache help %s'.\n",
+                cli->command->name, cli->verb ? " " : "", cli->verb ? cli->verb->name : "",
+                *arguments ? " " : "", arguments, cli->command->name);
+    } else {
         fputs("Try 'diskcache help'.\n", stderr);
+    }
     return EXIT_USAGE;
 }
 

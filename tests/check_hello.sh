@@ -1,5 +1,5 @@
 #!/bin/bash
-# The first example, and the ten lines of C and of shell that README.md shows, do what they say.
+# The examples, and the ten lines of C and of shell that README.md shows, do what they say.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,6 +28,22 @@ expect() {
 compile examples/hello.c "$tmp/hello"
 expect 'run 1' "$("$tmp/hello" "$tmp/cache")"
 expect 'run 2' "$("$tmp/hello" "$tmp/cache")"
+
+# The first worker dies over its command; the second one runs it again.
+compile examples/deque.c "$tmp/deque"
+export DIED=$tmp/died
+# shellcheck disable=SC2016 # for the worker to expand
+"$tmp/deque" "$tmp/spool" add 'echo wash' \
+    'test -e "$DIED" || { : >"$DIED"; kill -9 $PPID; exit; }; echo dry' 'echo fold'
+expect 'wash' "$("$tmp/deque" "$tmp/spool" work 2>/dev/null || true)"
+expect $'dry\nfold' "$("$tmp/deque" "$tmp/spool" work)"
+expect '' "$("$tmp/deque" "$tmp/spool" work)"
+
+compile examples/index.c "$tmp/index"
+for document in a b c a d e f; do
+    "$tmp/index" "$tmp/recent" $document >"$tmp/out"
+done
+expect $'f\ne\nd\na\nc' "$(cat "$tmp/out")"
 
 block c >"$tmp/readme.c"
 compile "$tmp/readme.c" "$tmp/readme"
