@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import functools
 import math
 import os
 import os.path as op
 import pickle
+import re
 import sqlite3
 import tempfile
 import threading
 import time
 import warnings
+import weakref
 
 from . import _core
 from ._core import Timeout
@@ -29,6 +31,7 @@ from .disk import (
     Disk,
     JSONDisk,
 )
+from .memoize import args_to_key, full_name, memoize
 
 __all__ = [
     'Cache',
@@ -70,23 +73,24 @@ DEFAULT_SETTINGS = {
 
 METADATA = {'count': 0, 'size': 0, 'hits': 0, 'misses': 0}
 
-# The names are what counts: what each policy does is in C. The columns are those that it orders by.
+# What each policy does is in C. Here are its index, the column that a read brings up to date, and
+# the column in whose order items go.
 EVICTION_POLICY = {
     'none': {'init': None, 'get': None, 'cull': None},
     'least-recently-stored': {
-        'init': 'CREATE INDEX IF NOT EXISTS Cache_store_time ON Cache (store_time)',
+        'init': 'Cache_store_time',
         'get': None,
-        'cull': 'SELECT {fields} FROM Cache ORDER BY store_time LIMIT ?',
+        'cull': 'store_time',
     },
     'least-recently-used': {
-        'init': 'CREATE INDEX IF NOT EXISTS Cache_access_time ON Cache (access_time)',
-        'get': 'access_time = {now}',
-        'cull': 'SELECT {fields} FROM Cache ORDER BY access_time LIMIT ?',
+        'init': 'Cache_access_time',
+        'get': 'access_time',
+        'cull': 'access_time',
     },
     'least-frequently-used': {
-        'init': 'CREATE INDEX IF NOT EXISTS Cache_access_count ON Cache (access_count)',
-        'get': 'access_count = access_count + 1',
-        'cull': 'SELECT {fields} FROM Cache ORDER BY access_count LIMIT ?',
+        'init': 'Cache_access_count',
+        'get': 'access_count',
+        'cull': 'access_count',
     },
 }
 
@@ -102,24 +106,6 @@ class EmptyDirWarning(UserWarning):
     """Cache.check found an empty directory."""
 
 
-def full_name(func):
-    """Module and qualified name of a function."""
-    return func.__module__ + '.' + func.__qualname__
-
-
-def args_to_key(base, args, kwargs, typed, ignore):
-    """The key under which memoize keeps the result of a call: a tuple of `base`, the positional
-    arguments, None, and names and values of the others in the order of the names; with `typed`,
-    also the types of all. `ignore` has positions and names to leave out."""
-    args = tuple(arg for index, arg in enumerate(args) if index not in ignore)
-    items = sorted((name, value) for name, value in kwargs.items() if name not in ignore)
-    key = base + args + (None,) + tuple(part for item in items for part in item)
-    if typed:
-        key += tuple(type(arg) for arg in args)
-        key += tuple(type(value) for _, value in items)
-    return key
-
-
 def _overrides(disk, names):
     return any(getattr(type(disk), name) is not getattr(Disk, name) for name in names)
 
@@ -131,6 +117,38 @@ def _check_settings(settings):
     for name in settings:
         if not name.startswith('disk_') and not _core.setting_known(name):
             warnings.warn('unknown setting: %s' % name, stacklevel=4)
+
+
+# Closed at the end of the program, so that directories are left as 5.6.3 knows them.
+_opened = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all():
+    for cache in list(_opened):
+        cache.close()
+
+
+def _getitem(self, key):
+    value = self.get(key, default=ENOVAL, retry=True)
+    if value is ENOVAL:
+        raise KeyError(key)
+    return value
+
+
+def _setitem(self, key, value):
+    self.set(key, value, retry=True)
+
+
+def _decr(self, key, delta=1, default=0, retry=False):
+    return self.incr(key, -delta, default, retry)
+
+
+_OPERATORS = [
+    ('get', '__getitem__', _getitem),
+    ('set', '__setitem__', _setitem),
+    ('incr', 'decr', _decr),
+]
 
 
 class _Directory(_core.Cache):
@@ -147,6 +165,7 @@ class _Directory(_core.Cache):
         at_once = {k: v for k, v in settings.items() if not k.startswith('disk_')}
         self._open(self._directory, timeout, at_once, 0, shards)
         self._open_disk(disk, {k: v for k, v in settings.items() if k.startswith('disk_')})
+        _opened.add(self)
 
     def _open_disk(self, disk, given):
         """The Disk's own settings are stored once it has accepted them."""
@@ -169,6 +188,14 @@ class _Directory(_core.Cache):
                 self._setting_set(name, value)
         settings.update(given)
         self.__dict__.update(settings)
+
+    def __init_subclass__(cls, **kwargs):
+        """The operators are in C and do not look for methods: of a class that overrides the method
+        they become what they are in 5.6.3, calls of it."""
+        super().__init_subclass__(**kwargs)
+        for method, operator, function in _OPERATORS:
+            if method in vars(cls) and operator not in vars(cls):
+                setattr(cls, operator, function)
 
     def _places(self):
         """The directories with a database, each of which has a Disk."""
@@ -276,7 +303,8 @@ class _Directory(_core.Cache):
 
         What a write that is going on has made is never touched, nor is a file that is not of the
         layout of a cache."""
-        return [_warning(kind, text) for kind, text in self._check(fix, retry)]
+        found = self._check(fix, retry)
+        return [_warning(self._directory, kind, text) for kind, text in found]
 
     def stats(self, enable=True, reset=False):
         """(hits, misses), with more as attributes: evicted, count, expired, size. Counting goes on
@@ -299,42 +327,44 @@ class _Directory(_core.Cache):
         if key in METADATA:
             return getattr(self, key)
         if value is ENOVAL:
-            value = self._setting_get(key)
+            try:
+                value = self._setting_get(key)
+            except KeyError:
+                raise ValueError('no such setting: %s' % key) from None
         elif update:
             _check_settings({key: value})
-            if self._setting_get(key) != value:
-                self._setting_set(key, value)
+            self._setting_set(key, value)
         if key.startswith('disk_'):
             for disk in self._disks:
                 setattr(disk, key[5:], value)
         setattr(self, key, value)
         return value
 
-    def memoize(self, name=None, typed=False, expire=None, tag=None, ignore=()):
-        """Decorator: keep the results of a function in the cache, by its arguments."""
-        if callable(name):
-            raise TypeError('name cannot be callable')
-
-        def decorator(func):
-            base = (full_name(func),) if name is None else (name,)
-
-            @functools.wraps(func)
-            def wrapper(*args, **kwargs):
-                key = wrapper.__cache_key__(*args, **kwargs)
-                result = self.get(key, default=ENOVAL, retry=True)
-                if result is ENOVAL:
-                    result = func(*args, **kwargs)
-                    if expire is None or expire > 0:
-                        self.set(key, result, expire, tag=tag, retry=True)
-                return result
-
-            def __cache_key__(*args, **kwargs):
-                return args_to_key(base, args, kwargs, typed, ignore)
-
-            wrapper.__cache_key__ = __cache_key__
-            return wrapper
-
-        return decorator
+    def memoize(
+        self,
+        name=None,
+        typed=False,
+        expire=None,
+        tag=None,
+        ignore=(),
+        *,
+        key=None,
+        bind=False,
+        single_flight=False,
+    ):
+        """Decorator: keep the results of a function in the cache, by its arguments; see
+        diskcache.memoize.memoize."""
+        return memoize(
+            self,
+            name,
+            typed,
+            expire,
+            tag,
+            ignore,
+            key=key,
+            bind=bind,
+            single_flight=single_flight,
+        )
 
     def __enter__(self):
         return self
@@ -397,14 +427,31 @@ class Cache(_Directory):
         self.__init__(*state)
 
 
-_STRAY, _EMPTY_DIR, _UNKNOWN = 5, 6, 9
-_CATEGORY = {
-    _STRAY: UnknownFileWarning,
-    _UNKNOWN: UnknownFileWarning,
-    _EMPTY_DIR: EmptyDirWarning,
+# Kinds of the library's report, and what 5.6.3 says of each: programs look for its words.
+_PROBLEMS = {
+    2: (UserWarning, 'file not found: %s'),
+    3: (UserWarning, 'wrong file size: %s, %s != %s'),
+    4: (UserWarning, 'wrong file size: %s, %s != %s'),
+    5: (UnknownFileWarning, 'unknown file: %s'),
+    6: (EmptyDirWarning, 'empty directory: %s'),
+    7: (UserWarning, 'Settings.count != COUNT(Cache.key); %s != %s'),
+    8: (UserWarning, 'Settings.size != SUM(Cache.size); %s != %s'),
+    9: (UnknownFileWarning, 'unknown file: %s'),
 }
+_COUNTERS = (7, 8)
+_NUMBERS = re.compile(r'(-?\d+)(?: bytes)?, not (-?\d+)$')
 
 
-def _warning(kind, text):
-    category = _CATEGORY.get(kind, UserWarning)
-    return warnings.WarningMessage(category(text), category, __file__, 0)
+def _warning(directory, kind, text):
+    """A problem as warnings.catch_warnings(record=True) would have it. The library's text is the
+    name of a file and what is wrong with it, or a counter and its two values."""
+    category, message = _PROBLEMS.get(kind, (UserWarning, '%s'))
+    numbers = _NUMBERS.search(text)
+    if kind in _COUNTERS:
+        args = numbers.groups()
+    elif kind in _PROBLEMS:
+        args = (op.join(directory, text.rsplit(': ', 1)[0]),)
+        args += numbers.groups() if numbers else ()
+    else:
+        args = (text,)
+    return warnings.WarningMessage(category(message % args), category, __file__, 0)

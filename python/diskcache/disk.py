@@ -183,7 +183,6 @@ class JSONDisk(Disk):
     """
 
     KEY_LEVEL = 1
-    # The first digit of each group makes the same of a short text as the others in it.
     OTHER_LEVELS = (0, 2, 3, 4, 5, 6, 7, 8, 9)
 
     def __init__(self, directory, compress_level=1, **kwargs):
@@ -201,7 +200,10 @@ class JSONDisk(Disk):
         return [(form, True) for form in forms]
 
     def get(self, key, raw):
-        return json.loads(zlib.decompress(super().get(key, raw)))
+        key = super().get(key, raw)
+        if type(key) is not bytes:  # of a queue: push() makes its keys itself
+            return key
+        return json.loads(zlib.decompress(key))
 
     def store(self, value, read, key=UNKNOWN):
         if not read:

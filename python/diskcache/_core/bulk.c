@@ -209,8 +209,8 @@ static int set_ambiguous(dcache *cache, struct batch *b, const struct dcache_set
     for (Py_ssize_t i = 0; i < b->count; i++)
         for (int j = 0; j < b->keys[i].other_count; j++)
             if (dcache_contains(txn, &b->keys[i].value) == DCACHE_NOT_FOUND &&
-                dcache_contains(txn, &b->keys[i].others[j]) == 0)
-                b->c_keys[i] = b->keys[i].others[j];
+                dcache_contains(txn, &b->keys[i].others[j].value) == 0)
+                b->c_keys[i] = b->keys[i].others[j].value;
     rc = dcache_set_many(txn, b->c_keys, b->c_values, (size_t)b->count, options);
     if (rc == 0)
         return dcache_commit(txn);
@@ -285,26 +285,23 @@ done:
 /* All forms of a key: no more than one of them is there. */
 static int add_forms(struct batch *b, struct call *call, size_t *ret_count)
 {
-    size_t count = (size_t)b->count;
+    size_t count = (size_t)b->count, room = count;
     struct dcache_value *more;
 
-    *ret_count = count;
-    if (!b->ambiguous)
-        return 0;
-    more = PyMem_Realloc(b->c_keys, count * (KEY_OTHERS + 1) * sizeof *more);
+    for (Py_ssize_t i = 0; i < b->count; i++) {
+        if (b->keys[i].ambiguous && key_others(&b->keys[i], call) < 0)
+            return -1;
+        room += (size_t)b->keys[i].other_count;
+    }
+    more = PyMem_Realloc(b->c_keys, (room + 1) * sizeof *more);
     if (!more) {
         PyErr_NoMemory();
         return -1;
     }
     b->c_keys = more;
-    for (Py_ssize_t i = 0; i < b->count; i++) {
-        if (!b->keys[i].ambiguous)
-            continue;
-        if (key_others(&b->keys[i], call) < 0)
-            return -1;
+    for (Py_ssize_t i = 0; i < b->count; i++)
         for (int j = 0; j < b->keys[i].other_count; j++)
-            b->c_keys[count++] = b->keys[i].others[j];
-    }
+            more[count++] = b->keys[i].others[j].value;
     *ret_count = count;
     return 0;
 }

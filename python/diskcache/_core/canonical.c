@@ -193,30 +193,3 @@ done:
     PyMem_Free(w.data);
     return pickle;
 }
-
-/* An equal object of which equal parts are one object; `seen` maps each to the first. */
-PyObject *canonical_share(PyObject *object, PyObject *seen)
-{
-    PyObject *key, *shared, *copy = NULL;
-
-    if (PyTuple_CheckExact(object)) {
-        copy = PyTuple_New(PyTuple_GET_SIZE(object));
-        for (Py_ssize_t i = 0; copy && i < PyTuple_GET_SIZE(object); i++) {
-            PyObject *part = canonical_share(PyTuple_GET_ITEM(object, i), seen);
-
-            if (part)
-                PyTuple_SET_ITEM(copy, i, part);
-            else
-                Py_CLEAR(copy);
-        }
-    } else {
-        copy = Py_NewRef(object);
-    }
-    /* 1, 1.0 and True are equal, and not the same; an unequal repr() tells them apart in tuples. */
-    key = copy ? Py_BuildValue("(ON)", Py_TYPE(copy), PyObject_Repr(copy)) : NULL;
-    shared = key ? PyDict_SetDefault(seen, key, copy) : NULL;
-    Py_XINCREF(shared);
-    Py_XDECREF(key);
-    Py_XDECREF(copy);
-    return shared;
-}

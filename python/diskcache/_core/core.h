@@ -34,7 +34,7 @@ static inline PyObject *Py_XNewRef(PyObject *object)
 struct state {
     PyObject *timeout; /* diskcache.Timeout */
     PyObject *sqlite_error, *operational_error, *database_error, *unsupported; /* of sqlite3 */
-    PyObject *dumps, *loads, *optimize;
+    PyObject *dumps, *loads, *optimize, *aliases;
     PyObject *fileio, *buffered_reader;
     PyObject *transactions; /* ContextVar: the innermost transaction of a task or thread */
     PyTypeObject *cache_type, *iter_type, *txn_type, *stats_type;
@@ -160,20 +160,21 @@ PyObject *transaction_owner(PyObject *self, void *unused);
 /* NULL without an exception: this object is the pickler's. `ret_ambiguous`: the pickler may have
  * written it otherwise, depending on the identity of its parts. */
 PyObject *canonical_pickle(PyObject *object, int protocol, bool *ret_ambiguous);
-PyObject *canonical_share(PyObject *object, PyObject *seen);
 
 /* ---- keys.c ---- */
 
-#define KEY_OTHERS 8
+struct key_form {
+    struct dcache_value value;
+    PyObject *owned; /* what `value` points into */
+};
 
 struct key {
     PyObject *object; /* borrowed */
     struct dcache_value value;
-    PyObject *owned; /* what `value` points into, if not the object */
-    bool ambiguous;  /* 5.6.3 may have it under other forms */
-    struct dcache_value others[KEY_OTHERS];
-    PyObject *other_owned[KEY_OTHERS];
-    int other_count; /* -1: not yet known */
+    PyObject *owned;         /* what `value` points into, if not the object */
+    bool ambiguous;          /* 5.6.3 may have it under other forms */
+    struct key_form *others; /* NULL: not yet known */
+    int other_count;
 };
 
 int key_in(struct key *key, struct call *call, PyObject *object);

@@ -40,20 +40,18 @@ static PyObject *our_pickle(struct state *state, PyObject *object, PyObject *pro
     return plain_pickle(state, object, protocol);
 }
 
-/* A list of the forms that 5.6.3 would give to this very object, and to one in which all that is
- * equal is one object. */
+/* A list of the forms that 5.6.3 might have given it. There are seldom any, so that is in Python. */
 static PyObject *other_pickles(struct state *state, PyObject *object, PyObject *protocol)
 {
-    PyObject *seen = PyDict_New(), *shared = seen ? canonical_share(object, seen) : NULL;
-    PyObject *first = shared ? plain_pickle(state, object, protocol) : NULL;
-    PyObject *second = first ? plain_pickle(state, shared, protocol) : NULL;
-    PyObject *list = second ? Py_BuildValue("[OO]", first, second) : NULL;
+    if (!state->aliases) {
+        PyObject *module = PyImport_ImportModule("diskcache.aliases");
 
-    Py_XDECREF(seen);
-    Py_XDECREF(shared);
-    Py_XDECREF(first);
-    Py_XDECREF(second);
-    return list;
+        state->aliases = module ? PyObject_GetAttrString(module, "pickles") : NULL;
+        Py_XDECREF(module);
+        if (!state->aliases)
+            return NULL;
+    }
+    return PyObject_CallFunctionObjArgs(state->aliases, object, protocol, NULL);
 }
 
 PyObject *keys_pickle(PyObject *module, PyObject *args)
@@ -129,7 +127,6 @@ int key_in(struct key *key, struct call *call, PyObject *object)
 {
     memset(key, 0, sizeof *key);
     key->object = object;
-    key->other_count = -1;
     if (call->self->custom) {
         int rc = custom_in(key, call);
 
@@ -164,7 +161,10 @@ int key_in(struct key *key, struct call *call, PyObject *object)
 void key_clear(struct key *key)
 {
     for (int i = 0; i < key->other_count; i++)
-        Py_CLEAR(key->other_owned[i]);
+        Py_CLEAR(key->others[i].owned);
+    PyMem_Free(key->others);
+    key->others = NULL;
+    key->other_count = 0;
     Py_CLEAR(key->owned);
 }
 
@@ -189,13 +189,12 @@ static int add_other(struct key *key, struct call *call, PyObject *form)
         return -1;
     }
     for (int i = -1; i < key->other_count; i++)
-        if (same_value(&value, i < 0 ? &key->value : &key->others[i]) ||
-            key->other_count == KEY_OTHERS) {
+        if (same_value(&value, i < 0 ? &key->value : &key->others[i].value)) {
             Py_DECREF(owned);
             return 0;
         }
-    key->others[key->other_count] = value;
-    key->other_owned[key->other_count++] = owned;
+    key->others[key->other_count].value = value;
+    key->others[key->other_count++].owned = owned;
     return 0;
 }
 
@@ -204,9 +203,8 @@ int key_others(struct key *key, struct call *call)
     PyObject *disk = call->disk, *forms = NULL, *protocol, *list;
     int rc = 0;
 
-    if (key->other_count >= 0)
+    if (key->others)
         return 0;
-    key->other_count = 0;
     if (call->self->custom) {
         forms = PyObject_CallMethodOneArg(disk, call->state->s_aliases, key->object);
     } else {
@@ -218,6 +216,11 @@ int key_others(struct key *key, struct call *call)
     Py_XDECREF(forms);
     if (!list)
         return -1;
+    key->others = PyMem_Calloc((size_t)PyList_GET_SIZE(list) + 1, sizeof *key->others);
+    if (!key->others) {
+        PyErr_NoMemory();
+        rc = -1;
+    }
     for (Py_ssize_t i = 0; rc == 0 && i < PyList_GET_SIZE(list); i++)
         rc = add_other(key, call, PyList_GET_ITEM(list, i));
     Py_DECREF(list);
@@ -238,9 +241,9 @@ static int write_one_of(dcache *cache, struct key *key, key_step *step, void *ar
         return rc;
     rc = dcache_contains(txn, form);
     for (int i = 0; rc == DCACHE_NOT_FOUND && i < key->other_count; i++) {
-        rc = dcache_contains(txn, &key->others[i]);
+        rc = dcache_contains(txn, &key->others[i].value);
         if (rc == 0)
-            form = &key->others[i];
+            form = &key->others[i].value;
     }
     if (rc == 0 || rc == DCACHE_NOT_FOUND)
         rc = step(txn, form, arg);
@@ -267,7 +270,7 @@ int key_call(struct call *call, struct key *key, bool writes, key_step *step, vo
         return DCACHE_CALLBACK;
     Py_BEGIN_ALLOW_THREADS
     for (int i = 0; rc == DCACHE_NOT_FOUND && i < key->other_count; i++)
-        rc = step(call->cache, &key->others[i], arg);
+        rc = step(call->cache, &key->others[i].value, arg);
     Py_END_ALLOW_THREADS
     return rc;
 }
