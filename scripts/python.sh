@@ -38,6 +38,19 @@ if [ ! -f "$dir/complete" ]; then
     touch "$dir/complete"
 fi
 
+# For the tests of DjangoCache: the newest Django, and beside it the oldest that is still supported.
+if [ ! -d build/django-4.2 ]; then
+    rm -rf build/django-4.2.new
+    if ! "$python" -m pip install --quiet --disable-pip-version-check django >build/python.log 2>&1 ||
+        ! "$python" -m pip install --quiet --disable-pip-version-check --target build/django-4.2.new \
+            'django~=4.2.0' >build/python.log 2>&1; then
+        cat build/python.log >&2
+        echo "python: Django could not be installed" >&2
+        exit 1
+    fi
+    mv build/django-4.2.new build/django-4.2
+fi
+
 # Built anew only if something in it has changed.
 newest=$(find src include python meson.build pyproject.toml -type f -newer "$dir/installed" -print -quit \
     2>/dev/null || echo unknown)

@@ -15,6 +15,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 
 from functools import wraps
+from inspect import iscoroutinefunction
 
 from asgiref.sync import sync_to_async
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
@@ -26,16 +27,9 @@ from .fanout import FanoutCache
 _DJANGO_OPTIONS = frozenset(['MAX_ENTRIES', 'CULL_FREQUENCY'])
 
 
-def _asynchronous(name):
-    """Make the coroutine that calls the method `name`, whatever its arguments, in Django's thread."""
-
-    async def call(self, *args, **kwargs):
-        method = sync_to_async(getattr(self, name), thread_sensitive=True)
-        return await method(*args, **kwargs)
-
-    call.__name__ = call.__qualname__ = 'a' + name
-    call.__doc__ = 'As %s(), for coroutines.' % name
-    return call
+async def _in_thread(method, *args, **kwargs):
+    """Call a method from a coroutine, in the thread where Django does such things."""
+    return await sync_to_async(method, thread_sensitive=True)(*args, **kwargs)
 
 
 class DjangoCache(BaseCache):
@@ -168,13 +162,13 @@ class DjangoCache(BaseCache):
         found = self._cache.get_many(names)
         return {names[name]: value for name, value in found.items()}
 
-    def set_many(self, data, timeout=DEFAULT_TIMEOUT, version=None, tag=None, retry=True):
+    def set_many(self, data, timeout=DEFAULT_TIMEOUT, version=None, *, tag=None, retry=True):
         """Store all of a dictionary; return the keys that were not stored."""
         items = {self.make_key(key, version=version): value for key, value in data.items()}
         expire = self.get_backend_timeout(timeout)
         return [] if self._cache.set_many(items, expire, tag, retry) else list(data)
 
-    def delete_many(self, keys, version=None, retry=True):
+    def delete_many(self, keys, version=None, *, retry=True):
         """Remove `keys`."""
         self._cache.delete_many([self.make_key(key, version=version) for key in keys], retry)
 
@@ -209,23 +203,63 @@ class DjangoCache(BaseCache):
         return self._cache.clear()
 
     def close(self, **kwargs):
-        """Let go of files and connections; the next call opens them again. (Django calls it when a
-        request has been answered.)"""
-        self._cache.close()
+        """Nothing: Django calls this at the end of each request, and the next one would have to open all
+        shards again. No thread has anything open of its own; the shards are closed when the last
+        object on them is gone."""
 
-    aadd = _asynchronous('add')
-    aget = _asynchronous('get')
-    aset = _asynchronous('set')
-    atouch = _asynchronous('touch')
-    adelete = _asynchronous('delete')
-    aincr = _asynchronous('incr')
-    adecr = _asynchronous('decr')
-    ahas_key = _asynchronous('has_key')
-    aget_many = _asynchronous('get_many')
-    aset_many = _asynchronous('set_many')
-    adelete_many = _asynchronous('delete_many')
-    aclear = _asynchronous('clear')
-    aclose = _asynchronous('close')
+    # ---- for coroutines; `options` are the further arguments of the method without the a
+
+    async def aadd(self, key, value, timeout=DEFAULT_TIMEOUT, version=None, **options):
+        """As add()."""
+        return await _in_thread(self.add, key, value, timeout, version, **options)
+
+    async def aget(self, key, default=None, version=None, **options):
+        """As get()."""
+        return await _in_thread(self.get, key, default, version, **options)
+
+    async def aset(self, key, value, timeout=DEFAULT_TIMEOUT, version=None, **options):
+        """As set()."""
+        return await _in_thread(self.set, key, value, timeout, version, **options)
+
+    async def atouch(self, key, timeout=DEFAULT_TIMEOUT, version=None, **options):
+        """As touch()."""
+        return await _in_thread(self.touch, key, timeout, version, **options)
+
+    async def adelete(self, key, version=None, **options):
+        """As delete()."""
+        return await _in_thread(self.delete, key, version, **options)
+
+    async def aincr(self, key, delta=1, version=None, **options):
+        """As incr()."""
+        return await _in_thread(self.incr, key, delta, version, **options)
+
+    async def adecr(self, key, delta=1, version=None, **options):
+        """As decr()."""
+        return await _in_thread(self.decr, key, delta, version, **options)
+
+    async def ahas_key(self, key, version=None):
+        """As has_key()."""
+        return await _in_thread(self.has_key, key, version)
+
+    async def aget_many(self, keys, version=None):
+        """As get_many()."""
+        return await _in_thread(self.get_many, keys, version)
+
+    async def aset_many(self, data, timeout=DEFAULT_TIMEOUT, version=None, **options):
+        """As set_many()."""
+        return await _in_thread(self.set_many, data, timeout, version, **options)
+
+    async def adelete_many(self, keys, version=None, **options):
+        """As delete_many()."""
+        await _in_thread(self.delete_many, keys, version, **options)
+
+    async def aclear(self):
+        """As clear()."""
+        return await _in_thread(self.clear)
+
+    async def aclose(self, **kwargs):
+        """As close()."""
+        await _in_thread(self.close, **kwargs)
 
     def memoize(
         self,
@@ -243,6 +277,8 @@ class DjangoCache(BaseCache):
         if callable(name):
             raise TypeError('name cannot be callable')
 
+        keep = timeout is None or timeout == DEFAULT_TIMEOUT or timeout > 0
+
         def decorator(func):
             base = (full_name(func),) if name is None else (name,)
 
@@ -252,13 +288,24 @@ class DjangoCache(BaseCache):
                 result = self.get(key, ENOVAL, version, retry=True)
                 if result is ENOVAL:
                     result = func(*args, **kwargs)
-                    if timeout is None or timeout == DEFAULT_TIMEOUT or timeout > 0:
+                    if keep:
                         self.set(key, result, timeout, version, tag=tag, retry=True)
                 return result
 
-            wrapper.__cache_key__ = lambda *args, **kwargs: args_to_key(
+            @wraps(func)
+            async def asynchronous(*args, **kwargs):
+                key = asynchronous.__cache_key__(*args, **kwargs)
+                result = await self.aget(key, ENOVAL, version, retry=True)
+                if result is ENOVAL:
+                    result = await func(*args, **kwargs)
+                    if keep:
+                        await self.aset(key, result, timeout, version, tag=tag, retry=True)
+                return result
+
+            chosen = asynchronous if iscoroutinefunction(func) else wrapper
+            chosen.__cache_key__ = lambda *args, **kwargs: args_to_key(
                 base, args, kwargs, typed, ignore
             )
-            return wrapper
+            return chosen
 
         return decorator
