@@ -76,8 +76,8 @@ static double number(void)
     return w != NULL ? strtod(w, NULL) : 0;
 }
 
-/* open DIRECTORY FLAGS TIMEOUT [name value]... */
-static void do_open(void)
+/* DIRECTORY FLAGS TIMEOUT [name value]...; `shards` negative: one directory */
+static void open_cache(int shards)
 {
     struct dcache_setting settings[16];
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
@@ -91,10 +91,37 @@ static void do_open(void)
         settings[options.settings_count].name = name;
         settings[options.settings_count++].value = parse_value(word());
     }
-    rc = dcache_open(directory, &options, &cache);
+    rc = shards < 0 ? dcache_open(directory, &options, &cache)
+                    : dcache_open_fanout(directory, shards, &options, &cache);
     if (rc == 0) {
         depth = 0;
         handles[0] = cache;
+    }
+    answer(rc);
+}
+
+/* open DIRECTORY FLAGS TIMEOUT [name value]... */
+static void do_open(void)
+{
+    open_cache(-1);
+}
+
+/* fanout SHARDS DIRECTORY FLAGS TIMEOUT [name value]... */
+static void do_fanout(void)
+{
+    open_cache((int)number());
+}
+
+/* named KIND NAME: from here on, that cache of the fanout's */
+static void do_named(void)
+{
+    const char *kind = word();
+    dcache *named;
+    int rc = dcache_open_named(cache, kind, word(), NULL, &named);
+
+    if (rc == 0) {
+        dcache_close(cache);
+        cache = handles[0] = named;
     }
     answer(rc);
 }
@@ -440,6 +467,32 @@ static void worker_pull(struct worker *w, const char *queue)
     dcache_entry_clear(&e);
 }
 
+/* In place of queues, which a fanout has not: many keys at a time. */
+static void worker_many(struct worker *w)
+{
+    size_t size = 1 + rng_below(&w->rng, 300);
+    struct dcache_value keys[8], values[8];
+    struct dcache_entry entries[8];
+    char names[8][32];
+    int rc;
+
+    memset(w->buffer, fill_byte(size), size);
+    for (int i = 0; i < 8; i++) {
+        (void)snprintf(names[i], sizeof names[i], "key-%u", rng_below(&w->rng, 60));
+        keys[i] = dcache_text(names[i]);
+        values[i] = dcache_bytes(w->buffer, size);
+    }
+    rc = dcache_set_many(cache, keys, values, 8, NULL);
+    if (rc != 0)
+        worker_error(w, "set_many", rc);
+    rc = dcache_get_many(cache, keys, 8, NULL, entries);
+    for (int i = 0; i < 8; i++) {
+        if (rc != 0 || (entries[i].status == 0 && !whole(&entries[i].value)))
+            worker_error(w, "get_many", rc);
+        dcache_entry_clear(&entries[i]);
+    }
+}
+
 static void worker_step(struct worker *w)
 {
     unsigned choice = rng_below(&w->rng, 100);
@@ -469,6 +522,8 @@ static void worker_step(struct worker *w)
             w->incremented++;
         else
             worker_error(w, "incr", rc);
+    } else if (dcache_shard_count(cache) > 0) {
+        worker_many(w);
     } else if (choice < 93) {
         worker_push(w, queue);
     } else {
@@ -589,7 +644,7 @@ static const struct {
     {"set_many", do_set_many}, {"check", do_check},       {"setting", do_setting},
     {"settings", do_settings}, {"hash", do_hash},         {"begin", do_begin},
     {"commit", do_commit},     {"rollback", do_rollback}, {"stats", do_stats},
-    {"work", do_work},
+    {"work", do_work},         {"fanout", do_fanout},     {"named", do_named},
 };
 
 static void run(char *line)
@@ -598,7 +653,8 @@ static void run(char *line)
 
     if (verb == NULL)
         die("an empty request");
-    if (cache == NULL && strcmp(verb, "open") != 0 && strcmp(verb, "hash") != 0)
+    if (cache == NULL && strcmp(verb, "open") != 0 && strcmp(verb, "fanout") != 0 &&
+        strcmp(verb, "hash") != 0)
         die("%s: no cache is open", verb);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(verb, table[i].verb) == 0) {

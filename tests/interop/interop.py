@@ -22,6 +22,7 @@ from diskcache import Cache
 
 import concurrent_work
 import dqs
+import fanouts
 import structures
 from peer import Checks, Driver, Failed, directory, ours, query, same, tag_word, unword, word
 
@@ -676,6 +677,8 @@ def main():
     sections[-1].__name__ = 'dqs'
     sections.append(lambda: concurrent_work.run(check, clean, args.seconds))
     sections[-1].__name__ = 'concurrent'
+    sections.append(lambda: fanouts.run(check, clean, rows_and_files, KEYS, VALUES, args.seconds))
+    sections[-1].__name__ = 'fanouts'
     sections.append(lambda: structures.run(check, clean, VALUES, args.seconds))
     sections[-1].__name__ = 'structures'
     for section in sections:

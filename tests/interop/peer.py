@@ -104,9 +104,10 @@ class Driver:
         names = 'key value tag expire kind size filename stored accessed count'.split()
         return dict(zip(names, self(*words)))
 
-    def open(self, directory, flags=0, timeout=0, **settings):
+    def open(self, directory, flags=0, timeout=0, shards=None, **settings):
         words = [w for name, value in settings.items() for w in (name, tag_word(value))]
-        return self('open', directory, flags, timeout, *words)
+        verb = ['open'] if shards is None else ['fanout', shards]
+        return self(*verb, directory, flags, timeout, *words)
 
     def end(self):
         self.process.stdin.close()
