@@ -70,23 +70,26 @@ int dcache_open(const char *directory, const struct dcache_open_options *options
     return handle_open(directory, options, 1, ret_cache);
 }
 
-/* What readers have noted goes to the database with the handle. Of those who close at the same
- * moment each waits for the other, or the segment would go with the notes in it. */
+/* What readers have noted, and how many writes have timed out, goes to the database with the handle.
+ * Of those who close at the same moment each waits for the other, or the segment would go with the
+ * notes in it; but where a write has timed out somebody may hold the lock for long. */
 static void flush_notes(struct dcache *cache)
 {
     struct txn txn = txn_new(cache);
     struct shared_segment *segment;
+    double patience = cache->timeout < 1 ? cache->timeout : 1;
 
     if (cache->store->read_only || store_enter(cache->store) < 0)
         return;
     segment = cache->store->shared.segment;
-    if (atomic_load(&segment->accesses) == 0 && atomic_load(&segment->hits) +
-                                                        atomic_load(&segment->misses) +
-                                                        atomic_load(&segment->timeouts) ==
-                                                    0)
-        return;
+    if (atomic_load(&segment->accesses) == 0 &&
+        atomic_load(&segment->hits) + atomic_load(&segment->misses) == 0) {
+        if (atomic_load(&segment->timeouts) == 0)
+            return;
+        patience = cache->timeout < 0.05 ? cache->timeout : 0.05;
+    }
     txn.aside = true;
-    txn.deadline = os_deadline(cache->timeout < 1 ? cache->timeout : 1);
+    txn.deadline = os_deadline(patience);
     if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_flush_statistics(&txn) == 0)
         (void)txn_commit(&txn); /* statistics: nothing that a caller was promised */
     txn_end(&txn);
