@@ -17,6 +17,7 @@ const struct option_spec common_options[] = {
     {'d', "directory", "DIR", "the cache (default: $DISKCACHE_DIR, or ~/.cache/diskcache)"},
     {0, "json", NULL, "print results as JSON"},
     {0, "timeout", "SECONDS", "longest wait for other writers (default 60; 0: do not wait)"},
+    {0, "fanout", "SHARDS", "make a new cache of so many directories, each with its own lock"},
     {'h', "help", NULL, "explain the command"},
     {0, NULL, NULL, NULL},
 };

@@ -95,6 +95,7 @@ struct cli {
     const char *directory;
     int json;
     double timeout; /* as struct dcache_open_options has it */
+    int shards;     /* of a cache that is made; 0: it is a single directory */
     const struct command *command;
     const struct verb *verb; /* of the command, or NULL */
     int collection;          /* a cache that is made is to evict nothing */
@@ -112,7 +113,8 @@ void cli_free_all(struct cli *cli);
 
 /* The directory: given, or the default. Both fail with an exit code, after a message. */
 int cli_directory(struct cli *cli);
-/* Open the cache, when the arguments have turned out to make sense. main.c closes it. */
+/* Open the cache, single or fanout as it is, when the arguments have turned out to make sense. main.c
+ * closes it. */
 enum opening {
     OPEN_THERE,   /* where there is none: EXIT_MISS, with a message */
     OPEN_QUIETLY, /* ... without one: for the caller it is a cache without items */

@@ -50,7 +50,7 @@ static void complete_bash(void)
           "        fi\n"
           "        case $word in\n"
           "        -d | --directory) skip=d ;;\n"
-          "        --timeout) skip=t ;;\n"
+          "        --timeout | --fanout) skip=t ;;\n"
           "        -*) ;;\n"
           "        *) command=$word; break ;;\n"
           "        esac\n"
@@ -88,7 +88,7 @@ static void complete_bash(void)
         "        mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
         "        return ;;\n"
         "    esac\n"
-        "    options+=' --directory --json --timeout --help'\n"
+        "    options+=' --directory --json --timeout --fanout --help'\n"
         "    mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$current\")\n"
         "}\n"
         "complete -F _diskcache diskcache\n",
@@ -136,7 +136,7 @@ static void complete_zsh(void)
         puts(" ) ;;");
     }
     fputs("esac\n"
-          "options+=(--directory --json --timeout --help)\n"
+          "options+=(--directory --json --timeout --fanout --help)\n"
           "if [[ ${words[CURRENT-1]} == (-d|--directory) ]]; then\n"
           "    _directories\n"
           "elif [[ ${words[CURRENT]} == -* ]]; then\n"

@@ -16,6 +16,7 @@ static void print_stats_json(const struct dcache_stats *stats, int64_t volume)
         {"hits", stats->hits},
         {"misses", stats->misses},
         {"evictions", stats->evictions},
+        {"timeouts", stats->timeouts},
         {"count", stats->count},
         {"expired", stats->expired},
         {"file_bytes", stats->file_bytes},
@@ -65,6 +66,7 @@ static int run_stats(struct cli *cli, const struct args *args)
         printf("hit rate   %.1f %%\n",
                100.0 * (double)stats.hits / (double)(stats.hits + stats.misses));
     printf("evictions  %" PRId64 "\n", stats.evictions);
+    printf("timeouts   %" PRId64 "\n", stats.timeouts);
     print_bytes("volume", volume);
     print_bytes("  files", stats.file_bytes);
     print_bytes("  database", stats.db_bytes);
@@ -196,6 +198,8 @@ static int run_info(struct cli *cli, const struct args *args)
         json_string(&json, DCACHE_VERSION);
         json_name(&json, "read_only");
         json_bool(&json, dcache_is_read_only(cli->cache));
+        json_name(&json, "shards");
+        json_int(&json, dcache_shard_count(cli->cache));
         json_name(&json, "count");
         json_int(&json, count);
         json_name(&json, "volume");
@@ -209,6 +213,8 @@ static int run_info(struct cli *cli, const struct args *args)
                dcache_is_read_only(cli->cache) ? " (read-only)" : "");
         printf("format     %s\n", format);
         printf("library    %s, tool %s\n", dcache_version(), DCACHE_VERSION);
+        if (dcache_shard_count(cli->cache) > 0)
+            printf("shards     %d\n", dcache_shard_count(cli->cache));
         printf("items      %" PRId64 "\n", count);
         print_bytes("volume", volume);
         puts("settings");
@@ -219,7 +225,7 @@ static int run_info(struct cli *cli, const struct args *args)
 }
 
 static const struct option_spec stats_options[] = {
-    {0, "reset", NULL, "set hits, misses and evictions back to 0 afterwards"},
+    {0, "reset", NULL, "set hits, misses, evictions and timeouts back to 0 afterwards"},
     {0, NULL, NULL, NULL},
 };
 
@@ -231,12 +237,14 @@ static const struct option_spec config_options[] = {
 const struct command command_stats = {
     .name = "stats",
     .arguments = "",
-    .summary = "print hits, misses, evictions and sizes",
+    .summary = "print hits, misses, evictions, timeouts and sizes",
     .min = 0,
     .max = 0,
     .options = stats_options,
     .run = run_stats,
-    .notes = "Hits and misses are counted while the setting 'statistics' is 1.",
+    .notes =
+        "Hits and misses are counted while the setting 'statistics' is 1. Timeouts are writes that\n"
+        "gave up waiting for other writers.",
 };
 
 const struct command command_info = {

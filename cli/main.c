@@ -98,6 +98,7 @@ int cli_directory(struct cli *cli)
 static int take_common(struct cli *cli, const struct args *args)
 {
     const char *value = args_option(args, "timeout");
+    int64_t shards;
     double seconds;
 
     if (value) {
@@ -105,6 +106,12 @@ static int take_common(struct cli *cli, const struct args *args)
             return usage(cli, "'%s' is no timeout", value);
         /* The library's 0 is its default, and negative is not to wait. */
         cli->timeout = seconds > 0 ? seconds : -1;
+    }
+    value = args_option(args, "fanout");
+    if (value) {
+        if (parse_int(value, &shards) < 0 || shards < 1 || shards > 1000)
+            return usage(cli, "'%s' is no number of shards, 1 to 1000", value);
+        cli->shards = (int)shards;
     }
     value = args_option(args, "directory");
     if (value && !*value)
@@ -116,25 +123,41 @@ static int take_common(struct cli *cli, const struct args *args)
     return 0;
 }
 
-int cli_open(struct cli *cli, enum opening opening)
+/* What is there, whether a single directory or a fanout; else what was asked for. */
+static int open_cache(struct cli *cli, enum opening opening)
 {
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
-    int make = opening == OPEN_CREATE, rc = cli_directory(cli);
+    int rc;
+
+    options.flags = DCACHE_NO_CREATE;
+    options.timeout = cli->timeout;
+    rc = dcache_open(cli->directory, &options, &cli->cache);
+    if (rc == DCACHE_NOT_FOUND)
+        rc = dcache_open_fanout(cli->directory, 0, &options, &cli->cache);
+    if (rc != DCACHE_NOT_FOUND || opening != OPEN_CREATE)
+        return rc;
+    options.flags = 0;
+    if (cli->collection)
+        return dcache_open_collection(cli->directory, &options, &cli->cache);
+    return cli->shards > 0 ? dcache_open_fanout(cli->directory, cli->shards, &options, &cli->cache)
+                           : dcache_open(cli->directory, &options, &cli->cache);
+}
+
+int cli_open(struct cli *cli, enum opening opening)
+{
+    int rc = cli_directory(cli);
 
     if (rc)
         return rc;
-    options.flags = make && !cli->collection ? 0 : DCACHE_NO_CREATE;
-    options.timeout = cli->timeout;
-    rc = dcache_open(cli->directory, &options, &cli->cache);
-    if (rc == DCACHE_NOT_FOUND && make && cli->collection) { /* one that is there stays as it is */
-        options.flags = 0;
-        rc = dcache_open_collection(cli->directory, &options, &cli->cache);
-    }
+    if (cli->collection && cli->shards > 0)
+        return usage(cli, "a deque or an index is a single directory");
+    rc = open_cache(cli, opening);
     if (rc == DCACHE_NOT_FOUND && opening == OPEN_QUIETLY)
         return EXIT_MISS;
     if (rc == DCACHE_NOT_FOUND)
-        return make ? fail(cli, EXIT_IO, "a cache cannot be made in %s", cli->directory)
-                    : fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
+        return opening == OPEN_CREATE
+                   ? fail(cli, EXIT_IO, "a cache cannot be made in %s", cli->directory)
+                   : fail(cli, EXIT_MISS, "there is no cache in %s", cli->directory);
     return rc < 0 ? fail_status(cli, rc) : 0;
 }
 

@@ -11,7 +11,7 @@ _diskcache()
         fi
         case $word in
         -d | --directory) skip=d ;;
-        --timeout) skip=t ;;
+        --timeout | --fanout) skip=t ;;
         -*) ;;
         *) command=$word; break ;;
         esac
@@ -69,7 +69,7 @@ _diskcache()
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return ;;
     esac
-    options+=' --directory --json --timeout --help'
+    options+=' --directory --json --timeout --fanout --help'
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
 }
 complete -F _diskcache diskcache
