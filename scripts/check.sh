@@ -13,7 +13,7 @@ programs=$PWD/build/plain/tests
 jobs=$(nproc)
 
 builds='plain asan coverage'
-together='unit unit-asan coverage cli tidy layers lists exports length format shell install hello'
+together='unit unit-asan coverage cli tidy layers lists exports length format shell install examples'
 alone='counts interop stress-processes stress-threads torture locks workqueue'
 
 # The parts. A part passes when its command does.
@@ -33,7 +33,6 @@ run_part() {
     locks) "$programs/locks" --kills 30 ;;
     workqueue) "$programs/workqueue" --kills 30 ;;
     tidy) tests/check_tidy.sh 1 ;;
-    hello) tests/check_hello.sh ;;
     *) "tests/check_$1.sh" ;;
     esac
 }

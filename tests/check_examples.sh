@@ -1,0 +1,83 @@
+#!/bin/bash
+# Each program in examples/, and the lines of C and of shell that README.md shows, do what they say.
+# A new example gets a function here, try_NAME, that runs it in an empty directory.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+root=$PWD
+build=$root/build/plain
+export LD_LIBRARY_PATH=$build PATH=$build:$PATH
+
+compile() {
+    "${CC:-cc}" -Wall -Wextra -Werror -Iinclude -o "$2" "$1" -L"$build" -ldiskcache -pthread
+}
+
+# The n-th block of README.md in a language.
+block() {
+    awk -v fence="\`\`\`$1" '$0 == fence { on = 1; next } /^```/ { if (on) exit } on' README.md
+}
+
+expect() {
+    if [ "$1" != "$2" ]; then
+        printf 'check_examples: expected\n%s\ngot\n%s\n' "$1" "$2" >&2
+        exit 1
+    fi
+}
+
+try_hello() {
+    expect 'run 1' "$(./hello cache)"
+    expect 'run 2' "$(./hello cache)"
+}
+
+try_fanout() {
+    echo 'one two two' >first
+    echo 'two three' >second
+    expect '    1 one
+    1 three
+    3 two' "$(./fanout cache first second)"
+    expect '000 001 002 003 004 005 006 007' "$(cd cache && echo ???)"
+}
+
+# The first worker dies over its command; the second one runs it again.
+try_deque() {
+    # shellcheck disable=SC2016 # for the worker to expand
+    ./deque spool add 'echo wash' \
+        'test -e died || { : >died; kill -9 $PPID; exit; }; echo dry' 'echo fold'
+    expect 'wash' "$(./deque spool work 2>/dev/null || true)"
+    expect $'dry\nfold' "$(./deque spool work)"
+    expect '' "$(./deque spool work)"
+}
+
+try_index() {
+    local document
+
+    for document in a b c a d e f; do
+        ./index recent "$document" >out
+    done
+    expect $'f\ne\nd\na\nc' "$(cat out)"
+}
+
+for path in examples/*.c; do
+    name=$(basename "$path" .c)
+    mkdir "$tmp/$name"
+    compile "$path" "$tmp/$name/$name"
+    cd "$tmp/$name"
+    "try_$name"
+    cd "$root"
+done
+
+block c >"$tmp/readme.c"
+compile "$tmp/readme.c" "$tmp/readme"
+cd "$tmp"
+expect 'Ada, 36' "$("$tmp/readme")"
+
+cd "$root"
+block sh >"$tmp/readme.sh"
+cd "$tmp"
+export HOME=$tmp
+sh -eu "$tmp/readme.sh" >"$tmp/out"
+expect 'hello1' "$(head -n 1 "$tmp/out")" # get adds no newline to a text
+expect '1 removed' "$(tail -n 1 "$tmp/out")"
+cmp "$tmp/first.gz" "$tmp/second.gz"
