@@ -17,6 +17,7 @@ static dcache *cache;
 const char *directory;
 unsigned operations;
 static uint64_t rng;
+static int fanout; /* of "fanout-" and a mode: on a cache of eight shards */
 
 void expect(int rc, const char *what)
 {
@@ -42,7 +43,9 @@ static void open_cache(const char *setting, const char *text, int64_t number)
 
     options.settings = &s;
     options.settings_count = setting ? 1 : 0;
-    expect(dcache_open(directory, &options, &cache), "open");
+    expect(fanout ? dcache_open_fanout(directory, 8, &options, &cache)
+                  : dcache_open(directory, &options, &cache),
+           "open");
 }
 
 static int64_t timed_set(const struct dcache_value *key, const struct dcache_value *value)
@@ -303,6 +306,8 @@ static void mode_policy(const char *setting, const char *text, int64_t number)
 
 static void run(const char *mode, int64_t start, double seconds)
 {
+    fanout = strncmp(mode, "fanout-", 7) == 0;
+    mode += fanout ? 7 : 0;
     if (strcmp(mode, "published") == 0)
         mode_published(start, seconds);
     else if (strcmp(mode, "5000") == 0)

@@ -41,6 +41,10 @@ MODES = {
     'lru': (4000, {'get-policy': ('get, least-recently-used', None)}),
     'lfu': (4000, {'get-policy': ('get, least-frequently-used', None)}),
     'statistics': (4000, {'get-policy': ('get, statistics on', None)}),
+    'fanout-published': (40000, {
+        'get': ('fanout: get', None), 'set': ('fanout: set', None)}),
+    'fanout-many': (20, {'set-many': ('fanout: set_many of 1,000, a row', None)}),
+    'fanout-open': (60, {'open': ('fanout: open an existing one', None)}),
     'deque': (3000, {
         'append-popleft': ('deque: append and popleft', 2),
         'rotate': ('deque: rotate by one', None),
@@ -52,6 +56,8 @@ MODES = {
 }  # fmt: skip
 SIDES = ('5.6.3', 'ours')
 PROCESSES = 8
+# What eight processes do at once.
+EIGHT = {'eight': 'published', 'fanout-eight': 'fanout-published'}
 
 
 def command(side, program):
@@ -78,7 +84,7 @@ def single(program, folder, mode, operations, seed, results):
         shutil.rmtree(cache)
 
 
-def several(program, folder, seconds, seed, results):
+def several(program, folder, mode, seconds, seed, results):
     """One round of eight processes on both sides, the published workload for some seconds."""
     for side in SIDES if seed % 2 else SIDES[::-1]:
         cache = os.path.join(folder, 'cache')
@@ -86,14 +92,14 @@ def several(program, folder, seconds, seed, results):
         outputs = [os.path.join(folder, 'out-%d' % n) for n in range(PROCESSES)]
         workers = [
             subprocess.Popen(command(side, program) + [
-                'published', cache, str(seed * 100 + n), '0', output, str(start), str(seconds)])
+                EIGHT[mode], cache, str(seed * 100 + n), '0', output, str(start), str(seconds)])
             for n, output in enumerate(outputs)
         ]  # fmt: skip
         statuses = [worker.wait() for worker in workers]
         if any(statuses):
             raise RuntimeError('%s: workers ended with %s' % (side, statuses))
         for output in outputs:
-            read_samples(output, results[side].setdefault('eight', {}), seed)
+            read_samples(output, results[side].setdefault(mode, {}), seed)
         shutil.rmtree(cache)
 
 
@@ -163,29 +169,30 @@ def print_single(results, report):
             line(name, theirs, ours, ratio, target)
 
 
-def print_several(results, report, seconds):
-    heading('%d processes' % PROCESSES)
-    targets = {('set', 'p99'): 5, ('set', 'max'): 10}
+def print_several(results, report, mode, seconds):
+    of = '%d processes%s' % (PROCESSES, ' on a fanout' if mode != 'eight' else '')
+    heading(of)
+    targets = {('set', 'p99'): 5, ('set', 'max'): 10} if mode == 'eight' else {}
     notes = []
     for row in ('get', 'set', 'delete'):
-        theirs, ours = (summary(results[side]['eight'][row]) for side in SIDES)
-        ratio = ratio_row(report, row + ', 8 processes', theirs, ours, 'median', None)
+        theirs, ours = (summary(results[side][mode][row]) for side in SIDES)
+        ratio = ratio_row(report, '%s, %s' % (row, of), theirs, ours, 'median', None)
         line(row + ', published workload', theirs, ours, ratio, None)
         for what in ('p99', 'p999', 'max'):
             target = targets.get((row, what))
-            ratio = ratio_row(report, row + ', 8 processes', theirs, ours, what, target)
+            ratio = ratio_row(report, '%s, %s' % (row, of), theirs, ours, what, target)
             if row != 'delete':
                 notes.append('  %-4s %-4s %9s against %9s: %7.1fx  %s' % (
                     row, what, figure(ours[what]), figure(theirs[what]), ratio,
                     verdict(ratio, target)))  # fmt: skip
     print('\n'.join(notes))
     rates = [
-        sum(len(n) for rounds in results[side]['eight'].values() for n in rounds.values()) / seconds
+        sum(len(n) for rounds in results[side][mode].values() for n in rounds.values()) / seconds
         for side in SIDES
     ]
     print('  operations a second: %.0f against %.0f: %.1fx' % (
         rates[1], rates[0], rates[1] / rates[0]))  # fmt: skip
-    report.append({'row': 'operations a second, 8 processes', 'theirs': round(rates[0]),
+    report.append({'row': 'operations a second, ' + of, 'theirs': round(rates[0]),
                    'ours': round(rates[1]), 'ratio': round(rates[1] / rates[0], 2)})  # fmt: skip
 
 
@@ -213,7 +220,7 @@ def main():
     parser.add_argument('--quick', action='store_true', help='a third of the work')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--seconds', type=float, default=4, help='a round with eight processes')
-    parser.add_argument('--only', help='names of modes with commas; "eight" for the processes')
+    parser.add_argument('--only', help='names of modes with commas; also %s' % ', '.join(EIGHT))
     parser.add_argument('--json', metavar='FILE')
     parser.add_argument('--strict', action='store_true')
     args = parser.parse_args()
@@ -221,7 +228,7 @@ def main():
     system, report = about(program), []
     scale, seconds = (3, args.seconds / 2) if args.quick else (1, args.seconds)
     results = {side: {} for side in SIDES}
-    wanted = args.only.split(',') if args.only else list(MODES) + ['eight']
+    wanted = args.only.split(',') if args.only else list(MODES) + list(EIGHT)
     print('%(processor)s, %(cores)d cores, load %(load).1f; Linux %(kernel)s, SQLite %(sqlite)s, '
           'Python %(python)s' % system)  # fmt: skip
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
@@ -229,15 +236,17 @@ def main():
             for mode, (operations, _) in MODES.items():
                 if mode in wanted:
                     single(program, folder, mode, max(1, operations // scale), seed, results)
-            if 'eight' in wanted:
-                several(program, folder, seconds, seed, results)
+            for mode in EIGHT:
+                if mode in wanted:
+                    several(program, folder, mode, seconds, seed, results)
     for mode in list(MODES):
         if mode not in wanted:
             del MODES[mode]
     if MODES:
         print_single(results, report)
-    if 'eight' in wanted:
-        print_several(results, report, args.rounds * seconds)
+    for mode in EIGHT:
+        if mode in wanted:
+            print_several(results, report, mode, args.rounds * seconds)
     missed = [r for r in report if r.get('ok') is False]
     print('\n%d targets met, %d missed' % (sum(r.get('ok') is True for r in report), len(missed)))
     if args.json:
