@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { GET = DB_SETTINGS_STATEMENTS, PUT, PUT_MISSING, LIST, COUNT_AND_SIZE, COUNTER_ADD };
+enum { GET = DB_SETTINGS_STATEMENTS, PUT, PUT_MISSING, LIST, COUNT, COUNT_AND_SIZE, COUNTER_ADD };
 _Static_assert((int)COUNTER_ADD < (int)DB_TXN_STATEMENTS, "see db.h");
 
 static const char *const sql[] = {
@@ -13,6 +13,7 @@ static const char *const sql[] = {
     [PUT - GET] = "INSERT OR REPLACE INTO Settings (key, value) VALUES (?1, ?2)",
     [PUT_MISSING - GET] = "INSERT OR IGNORE INTO Settings (key, value) VALUES (?1, ?2)",
     [LIST - GET] = "SELECT key, value FROM Settings ORDER BY key",
+    [COUNT - GET] = "UPDATE Settings SET value = value + ?1 WHERE key = 'count'",
     [COUNT_AND_SIZE - GET] = "UPDATE Settings SET value = value + CASE key WHEN 'count' THEN ?1"
                              " ELSE ?2 END WHERE key IN ('count', 'size')",
     [COUNTER_ADD - GET] = "INSERT INTO Settings (key, value) VALUES (?1, ?2)"
@@ -410,10 +411,10 @@ int settings_count_and_size_add(struct db *db, int64_t count, int64_t size)
 
     if (count == 0 && size == 0)
         return 0;
-    rc = statement(db, COUNT_AND_SIZE, &s);
+    rc = statement(db, size == 0 ? COUNT : COUNT_AND_SIZE, &s); /* most items have no file */
     if (rc < 0)
         return rc;
     (void)sqlite3_bind_int64(s, 1, count);
-    (void)sqlite3_bind_int64(s, 2, size);
+    (void)sqlite3_bind_int64(s, 2, size); /* of the second only */
     return db_run(db, s);
 }
