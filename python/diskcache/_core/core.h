@@ -90,6 +90,7 @@ int args_plain(struct state *state, PyObject *given, struct dcache_value *ret,
 struct handle {
     dcache *cache;
     Py_ssize_t users;
+    struct idle *idle;
 };
 
 typedef struct {
@@ -150,6 +151,15 @@ bool call_again(struct call *call, int *status, bool retry);
 
 int opened_new(CacheObject *self, const struct dcache_setting *settings, size_t count);
 void opened_release(struct handle *handle);
+
+/* What is kept for its next use while the directory is open anyway, but does not keep it open: drop() is
+ * called before it is closed. */
+struct idle {
+    struct idle *next, **at; /* `at` NULL: not in a list */
+    void (*drop)(struct idle *idle);
+};
+void opened_keep(struct handle *handle, struct idle *idle);
+void opened_take(struct idle *idle);
 
 /* Methods of a cache. */
 PyObject *transaction_begin(PyObject *self, PyObject *args);

@@ -9,14 +9,15 @@
 
 /* ---- a lock object ---- */
 
-/* The library's lock object lives while a hold or a call needs it, and keeps the directory open: a
- * cache may be closed while a lock on it is held, and a lock that nobody holds keeps nothing open. */
+/* The library's lock object keeps the directory open while a hold or a call needs it: a cache may be
+ * closed while a lock on it is held, and a lock that nobody holds keeps nothing open. */
 typedef struct {
     PyObject_HEAD
     PyObject *cache, *key, *tag;
     struct dcache_lock_options options;
-    struct handle *handle;
+    struct handle *handle; /* of `lock`; without users, borrowed */
     dcache_lock *lock;
+    struct idle idle;
     Py_ssize_t users; /* holds and calls */
     Py_ssize_t holds; /* that `pid` acquired through this object */
     int pid;
@@ -40,23 +41,39 @@ static int lock_open(struct call *call, LockObject *self)
             errors_raise(call->state, rc, NULL);
         }
     }
-    if (rc == 0) {
+    if (rc == 0)
         self->handle = call->handle;
-        self->handle->users++;
-    }
     Py_XDECREF(tag_owned);
     key_clear(&key);
     return rc < 0 ? -1 : 0;
 }
 
-static void lock_leave(LockObject *self)
+static void lock_drop(struct idle *idle)
 {
-    if (--self->users > 0)
-        return;
+    LockObject *self = (LockObject *)(void *)((char *)idle - offsetof(LockObject, idle));
+
     dcache_lock_close(self->lock);
-    opened_release(self->handle);
     self->lock = NULL;
     self->handle = NULL;
+}
+
+static void lock_use(LockObject *self)
+{
+    if (self->users++ > 0)
+        return;
+    if (self->idle.at)
+        opened_take(&self->idle);
+    self->handle->users++;
+}
+
+static void lock_leave(LockObject *self)
+{
+    struct handle *handle = self->handle;
+
+    if (--self->users > 0)
+        return;
+    opened_keep(handle, &self->idle);
+    opened_release(handle);
 }
 
 /* Begin a call; lock_leave() and call_end() belong to it. */
@@ -73,19 +90,15 @@ static int lock_enter(struct call *call, LockObject *self)
         PyErr_SetString(PyExc_RuntimeError, "a lock has no use inside a transaction");
         return -1;
     }
+    if (!self->lock && lock_open(call, self) < 0)
+        return -1;
+    lock_use(self);
     if (self->pid != getpid()) { /* what the parent holds is not this process's */
         self->pid = getpid();
         self->users -= self->holds;
         self->holds = 0;
         self->lost = false;
-        if (self->users == 0 && self->lock) {
-            self->users = 1;
-            lock_leave(self);
-        }
     }
-    if (!self->lock && lock_open(call, self) < 0)
-        return -1;
-    self->users++;
     return 0;
 }
 
@@ -103,6 +116,7 @@ static int lock_init(PyObject *object, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_TypeError, "a lock is made on a Cache or FanoutCache");
         return -1;
     }
+    self->idle.drop = lock_drop;
     self->options.struct_size = sizeof self->options;
     self->options.kind = (enum dcache_lock_kind)kind;
     self->options.permits = permits;
@@ -264,8 +278,11 @@ static void lock_dealloc(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
 
     PyObject_GC_UnTrack(object);
+    if (self->idle.at)
+        opened_take(&self->idle);
     dcache_lock_close(self->lock);
-    opened_release(self->handle);
+    if (self->users > 0)
+        opened_release(self->handle);
     Py_CLEAR(self->cache);
     Py_CLEAR(self->key);
     Py_CLEAR(self->tag);

@@ -40,12 +40,36 @@ int opened_new(CacheObject *self, const struct dcache_setting *settings, size_t 
     return 0;
 }
 
+void opened_keep(struct handle *handle, struct idle *idle)
+{
+    idle->next = handle->idle;
+    idle->at = &handle->idle;
+    if (idle->next)
+        idle->next->at = &idle->next;
+    handle->idle = idle;
+}
+
+void opened_take(struct idle *idle)
+{
+    *idle->at = idle->next;
+    if (idle->next)
+        idle->next->at = idle->at;
+    idle->next = NULL;
+    idle->at = NULL;
+}
+
 void opened_release(struct handle *handle)
 {
     dcache *cache;
 
     if (!handle || --handle->users > 0)
         return;
+    while (handle->idle) {
+        struct idle *idle = handle->idle;
+
+        opened_take(idle);
+        idle->drop(idle);
+    }
     cache = handle->cache;
     PyMem_Free(handle);
     CALL_UNLOCKED(dcache_close(cache))
