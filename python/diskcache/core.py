@@ -307,7 +307,7 @@ class _Directory(_core.Cache):
         return [_warning(self._directory, kind, text) for kind, text in found]
 
     def stats(self, enable=True, reset=False):
-        """(hits, misses), with more as attributes: evicted, count, expired, size. Counting goes on
+        """(hits, misses), with more as attributes: evicted, items, expired, size. Counting goes on
         if `enable`; with `reset`, from 0."""
         result = self._stats(reset)
         self.reset('statistics', enable)

@@ -136,7 +136,7 @@ static int filters_in(struct filters *f, struct call *call, PyObject *const *giv
             return -1;
         options->prefix = &f->prefix;
     }
-    if (given[TAG]) {
+    if (given[TAG] && given[TAG] != Py_Ellipsis) {
         if (args_plain(call->state, given[TAG], &f->tag, &f->tag_owned) < 0)
             return -1;
         options->tag = &f->tag;

@@ -144,7 +144,7 @@ static PyStructSequence_Field stats_fields[] = {
     {"hits", "found by get(), while statistics are on"},
     {"misses", "not found"},
     {"evicted", "items taken by the policy"},
-    {"count", "items, expired ones included"},
+    {"items", "expired ones included"},
     {"expired", "of these, how many have expired"},
     {"size", "bytes in value files"},
     {"db_bytes", "bytes of the database"},

@@ -1,0 +1,31 @@
+from .core import (
+    DEFAULT_SETTINGS as DEFAULT_SETTINGS,
+    ENOVAL as ENOVAL,
+    EVICTION_POLICY as EVICTION_POLICY,
+    UNKNOWN as UNKNOWN,
+    Cache as Cache,
+    Disk as Disk,
+    EmptyDirWarning as EmptyDirWarning,
+    JSONDisk as JSONDisk,
+    Timeout as Timeout,
+    UnknownFileWarning as UnknownFileWarning,
+)
+from .djangocache import DjangoCache as DjangoCache
+from .fanout import FanoutCache as FanoutCache
+from .persistent import Deque as Deque, Index as Index
+from .recipes import (
+    Averager as Averager,
+    BoundedSemaphore as BoundedSemaphore,
+    Lock as Lock,
+    RLock as RLock,
+    barrier as barrier,
+    memoize_stampede as memoize_stampede,
+    throttle as throttle,
+)
+
+__title__: str
+__version__: str
+__build__: int
+__license__: str
+__author__: str
+__copyright__: str
