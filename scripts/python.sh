@@ -39,16 +39,17 @@ if [ ! -f "$dir/complete" ]; then
 fi
 
 # For the tests of DjangoCache: the newest Django, and beside it the oldest that is still supported.
-if [ ! -d build/django-4.2 ]; then
-    rm -rf build/django-4.2.new
-    if ! "$python" -m pip install --quiet --disable-pip-version-check django >build/python.log 2>&1 ||
-        ! "$python" -m pip install --quiet --disable-pip-version-check --target build/django-4.2.new \
+if [ ! -f "$dir/django" ] || [ ! -d build/django-4.2 ]; then
+    rm -rf build/django-4.2
+    if ! "$python" -m pip install --quiet --disable-pip-version-check django django-stubs \
+        >build/python.log 2>&1 ||
+        ! "$python" -m pip install --quiet --disable-pip-version-check --target build/django-4.2 \
             'django~=4.2.0' >build/python.log 2>&1; then
         cat build/python.log >&2
         echo "python: Django could not be installed" >&2
         exit 1
     fi
-    mv build/django-4.2.new build/django-4.2
+    touch "$dir/django"
 fi
 
 # Built anew only if something in it has changed.

@@ -8,6 +8,7 @@ from .core import Cache
 from .fanout import FanoutCache
 from .persistent import Deque, Index
 
+# Where Django returns nothing we say what was done.
 class DjangoCache(BaseCache):
     _cache: FanoutCache
     def __init__(self, directory: str, params: dict[str, Any]) -> None: ...
@@ -38,7 +39,7 @@ class DjangoCache(BaseCache):
         retry: bool = False,
     ) -> Any: ...
     def read(self, key: Any, version: int | None = None) -> IO[bytes]: ...
-    def set(
+    def set(  # type: ignore[override]
         self,
         key: Any,
         value: Any,
@@ -97,7 +98,7 @@ class DjangoCache(BaseCache):
     def drop_tag_index(self) -> None: ...
     def evict(self, tag: _Tag) -> int: ...
     def cull(self) -> int: ...
-    def clear(self) -> int: ...
+    def clear(self) -> int: ...  # type: ignore[override]
     def close(self, **kwargs: Any) -> None: ...
     async def aadd(
         self, key: Any, value: Any, timeout: Any = ..., version: int | None = None, **options: Any
@@ -105,7 +106,7 @@ class DjangoCache(BaseCache):
     async def aget(
         self, key: Any, default: Any = None, version: int | None = None, **options: Any
     ) -> Any: ...
-    async def aset(
+    async def aset(  # type: ignore[override]
         self, key: Any, value: Any, timeout: Any = ..., version: int | None = None, **options: Any
     ) -> bool: ...
     async def atouch(
@@ -126,7 +127,7 @@ class DjangoCache(BaseCache):
     async def adelete_many(
         self, keys: Iterable[Any], version: int | None = None, **options: Any
     ) -> None: ...
-    async def aclear(self) -> int: ...
+    async def aclear(self) -> int: ...  # type: ignore[override]
     async def aclose(self, **kwargs: Any) -> None: ...
     def memoize(
         self,
