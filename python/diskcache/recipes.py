@@ -13,6 +13,10 @@ from . import _core
 from .core import ENOVAL, args_to_key, full_name
 
 _LOCK, _RLOCK, _SEMAPHORE = range(3)
+_NOTHING = (0.0, 0)  # added up so far
+
+# The library keeps averages and buckets as pickled pairs. Where a Disk has hooks of its own, which the
+# library cannot call, the same is done here, through them.
 
 
 class Averager:
@@ -26,15 +30,31 @@ class Averager:
 
     def add(self, value):
         """Add `value` to the average."""
-        _core.average_add(self._cache, self._key, value, self._expire, self._tag)
+        cache, key = self._cache, self._key
+        if not cache._custom:
+            _core.average_add(cache, key, value, self._expire, self._tag)
+            return
+        with cache.transact(retry=True):
+            total, count = cache.get(key, default=_NOTHING, retry=True)
+            pair = (total + value, count + 1)
+            cache.set(key, pair, expire=self._expire, tag=self._tag, retry=True)
 
     def get(self):
         """The average of what was added, None if nothing was."""
-        return _core.average_get(self._cache, self._key, False)
+        if not self._cache._custom:
+            return _core.average_get(self._cache, self._key, False)
+        return self._of(self._cache.get(self._key, default=_NOTHING, retry=True))
 
     def pop(self):
         """The average of what was added, which is then forgotten."""
-        return _core.average_get(self._cache, self._key, True)
+        if not self._cache._custom:
+            return _core.average_get(self._cache, self._key, True)
+        return self._of(self._cache.pop(self._key, default=_NOTHING, retry=True))
+
+    @staticmethod
+    def _of(pair):
+        total, count = pair
+        return total / count if count else None
 
 
 class _Held:
@@ -122,6 +142,26 @@ class BoundedSemaphore(_Held):
         return (type(self), (self._cache, self._key, self._value, self._expire, self._tag))
 
 
+def _fill(cache, key, count, seconds, now, expire, tag):
+    if not cache._custom:
+        _core.throttle(cache, key, count, seconds, now, expire, tag, True)
+    else:
+        cache.set(key, (now, count), expire=expire, tag=tag, retry=True)
+
+
+def _take(cache, key, count, seconds, now, expire, tag):
+    """Take a token from a bucket, or return how long to wait for one."""
+    if not cache._custom:
+        return _core.throttle(cache, key, count, seconds, now, expire, tag, False)
+    with cache.transact(retry=True):
+        last, tokens = cache.get(key, default=(now, count), retry=True)
+        tokens = min(count, tokens + (now - last) * count / seconds)
+        if tokens < 1:
+            return (1 - tokens) * seconds / count
+        cache.set(key, (now, tokens - 1), expire=expire, tag=tag, retry=True)
+        return 0
+
+
 def throttle(
     cache,
     count,
@@ -138,12 +178,11 @@ def throttle(
 
     def decorator(func):
         key = full_name(func) if name is None else name
-        bucket = (cache, key, count, seconds)
-        _core.throttle(*bucket, time_func(), expire, tag, True)
+        _fill(cache, key, count, seconds, time_func(), expire, tag)
 
         @functools.wraps(func)
         def wrapper(*args, **kwargs):
-            while delay := _core.throttle(*bucket, time_func(), expire, tag, False):
+            while delay := _take(cache, key, count, seconds, time_func(), expire, tag):
                 sleep_func(delay)
             return func(*args, **kwargs)
 

@@ -144,6 +144,31 @@ def test_a_throttle_of_nothing(package, cache):
             package.throttle(cache, count, seconds)(lambda: None)
 
 
+@pytest.mark.parametrize('kind', ['Cache', 'FanoutCache'])
+def test_averages_and_throttles_through_the_hooks_of_a_disk(package, tmp_path, kind):
+    with getattr(package, kind)(tmp_path, disk=package.JSONDisk) as cache:
+        average = package.Averager(cache, 'average')
+        assert average.get() is None
+        average.add(1)
+        average.add(2)
+        assert (average.get(), cache['average']) == (1.5, [3.0, 2])
+        assert average.pop() == 1.5 and 'average' not in cache
+        clock = Clock(5.0)
+        settings = {'time_func': clock.time, 'sleep_func': clock.sleep}
+        f = package.throttle(cache, 2, 1, name='f', **settings)(lambda: clock.now)
+        assert [f() for _ in range(4)] == pytest.approx([5, 5, 5.5, 6])
+        assert cache['f'] == pytest.approx([6, 0])
+
+
+@pytest.mark.parametrize('kind', ['Lock', 'RLock', 'BoundedSemaphore'])
+def test_locks_where_a_disk_has_hooks(package, tmp_path, kind):
+    with package.Cache(tmp_path, disk=package.JSONDisk) as cache:
+        lock = getattr(package, kind)(cache, {'a': 1})
+        for _ in range(2):
+            with lock:
+                assert {'a': 1} in cache
+
+
 # ---- memoize_stampede
 
 

@@ -109,6 +109,12 @@ static PyObject *get_shards(PyObject *object, void *unused)
     return PyLong_FromLong(((CacheObject *)object)->shards);
 }
 
+static PyObject *get_custom(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((CacheObject *)object)->custom);
+}
+
 static PyObject *get_lenient(PyObject *object, void *unused)
 {
     (void)unused;
@@ -176,6 +182,7 @@ static PyGetSetDef cache_getset[] = {
     {"_disk", get_disk, NULL, NULL, NULL},
     {"_txn_id", transaction_owner, NULL, NULL, NULL},
     {"_count", get_shards, NULL, "How many shards there are; 0: this is a single directory.", NULL},
+    {"_custom", get_custom, NULL, "Whether the Disk has hooks of its own.", NULL},
     {"_lenient", get_lenient, set_lenient, NULL, NULL},
     {NULL},
 };
