@@ -122,7 +122,7 @@ static int push(dcache *cache, const char *prefix, enum dcache_side side,
     if (cache->shard_count > 0) /* nor a place for the files of values */
         return check_queue(cache, prefix, side);
     for (; rc == 0 && taken < count; taken++)
-        rc = item_value(&items[taken], &txn, &values[taken], &options);
+        rc = item_value(&items[taken], &txn, values ? &values[taken] : NULL, &options);
     if (rc == 0)
         rc = check_queue(cache, prefix, side);
     if (rc < 0)

@@ -119,6 +119,36 @@ static void an_extension_is_all_or_nothing(void **state)
     assert_int_equal(count_files(dir_of(state)), 0);
 }
 
+static void make_file(const char *dir, const char *name)
+{
+    char path[512];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("12345", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void files_of_stored_values_are_ours_even_if_the_extension_fails(void **state)
+{
+    struct dcache_stored stored[] = {{.mode = 2, .size = 5, .filename = "one.val"},
+                                     {.mode = 2, .size = 5, .filename = "two.val"}};
+    struct dcache_value values[] = {{.type = DCACHE_STORED, .stored = &stored[0]},
+                                    dcache_text("\xff"),
+                                    {.type = DCACHE_STORED, .stored = &stored[1]}};
+    dcache *d = deque_of(state);
+
+    for (int good = 0; good < 2; good++) {
+        make_file(dir_of(state), "one.val");
+        make_file(dir_of(state), "two.val");
+        assert_int_equal(dcache_deque_extend(d, DCACHE_BACK, values, 3), good ? 0 : DCACHE_INVALID);
+        assert_int_equal(count_files(dir_of(state)), good ? 2 : 0);
+        values[1] = dcache_int(2);
+    }
+}
+
 static void a_queue_of_text_is_extended_alike(void **state)
 {
     dcache *d = deque_of(state);
@@ -560,6 +590,7 @@ int main(void)
         TEST(each_side_gives_back_what_was_put_there_last),
         TEST(extending_at_the_front_reverses),
         TEST(an_extension_is_all_or_nothing),
+        TEST(files_of_stored_values_are_ours_even_if_the_extension_fails),
         TEST(a_queue_of_text_is_extended_alike),
         TEST(an_index_counts_from_either_end),
         TEST(gaps_and_other_keys_do_not_confuse_an_index),
