@@ -184,6 +184,13 @@ class Index(_core.Index, MutableMapping):
         """A view of the items; with the filters of Cache.items(), an iterator."""
         return self._cache.items(**filters) if filters else _Items(self)
 
+    def pop(self, key, default=ENOVAL):
+        """Remove `key` and return its value; without it `default`, or KeyError."""
+        value = self._cache.pop(key, default=default, retry=True)
+        if value is ENOVAL:
+            raise KeyError(key)
+        return value
+
     def clear(self):
         """Remove all items."""
         self._cache.clear(retry=True)

@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 
 import pickle
+import threading
 from collections import OrderedDict
 from collections.abc import ItemsView, KeysView, MutableMapping, ValuesView
 
@@ -68,6 +69,24 @@ def test_keys_and_values_of_every_kind(package):
     assert [index[key][0] for key in keys] == list(range(len(keys)))
     assert [index.pop(key)[0] for key in keys] == list(range(len(keys)))
     assert compare.files(index.directory) == []
+
+
+def test_each_item_is_popped_by_one(package, tmp_path):
+    index = package.Index(str(tmp_path), {number: number for number in range(100)})
+    popped = []
+
+    def work():
+        for number in range(100):
+            popped.append(index.pop(number, None))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(item for item in popped if item is not None) == list(range(100))
+    with pytest.raises(KeyError):
+        index.pop(0, package.ENOVAL)
 
 
 def test_setdefault_stores_only_what_is_missing(index):
