@@ -51,6 +51,11 @@ def _from_json(data):
     return plain(json.loads(zlib.decompress(data)))
 
 
+def connected(directory):
+    """A connection that neither package knows of, to be in their way."""
+    return closing(sqlite3.connect(str(Path(directory) / 'cache.db'), timeout=0))
+
+
 def query(directory, sql, *args):
     """Rows of the database, read past both packages."""
     uri = 'file:%s?mode=ro' % (Path(directory) / 'cache.db')

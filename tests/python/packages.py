@@ -17,9 +17,12 @@ ORACLE_NAME = 'diskcache563'
 
 def _oracle_directory():
     """Where 5.6.3 lies: its own environment, whose Python need not be ours (it is pure Python)."""
-    python = os.environ.get('DISKCACHE_ORACLE') or subprocess.run(
-        [str(ROOT / 'scripts/oracle.sh')], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    python = (
+        os.environ.get('DISKCACHE_ORACLE')
+        or subprocess.run(
+            [str(ROOT / 'scripts/oracle.sh')], check=True, capture_output=True, text=True
+        ).stdout.strip()
+    )
     os.environ['DISKCACHE_ORACLE'] = python  # for child processes
     (directory,) = Path(python).parents[1].glob('lib/python3*/site-packages/diskcache')
     return directory
@@ -47,6 +50,29 @@ def is_ours(package):
     return package is ours and ours.__version__ != '5.6.3'
 
 
+def expect(package, result, wanted, seen):
+    """`wanted` is what ours does, `seen` what 5.6.3 was seen to do."""
+    assert result == (wanted if is_ours(package) else seen)
+
+
+def child_environment():
+    """For a Python of its own that imports this module."""
+    return dict(os.environ, PYTHONPATH=str(Path(__file__).parent))
+
+
+def run(program, *arguments, options=()):
+    """Run a program text in a process of its own; what it printed."""
+    result = subprocess.run(
+        [sys.executable, *options, '-c', program, *map(str, arguments)],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (result.returncode, result.stderr) == (0, '')
+    return result.stdout.strip()
+
+
 class Clock:
     """The wall clock of this process, which clock.c lets us stop."""
 
@@ -54,7 +80,7 @@ class Clock:
         try:
             self._stand_still = ctypes.CDLL(None).clock_stand_still
         except AttributeError:
-            raise RuntimeError('run the tests with scripts/test_python.sh: clock.c is missing')
+            raise RuntimeError('run the tests with scripts/test_python.sh: clock.c is missing') from None
         self._stand_still.argtypes = [ctypes.c_double]
         self._stand_still.restype = None
         self.now = None

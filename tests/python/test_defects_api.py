@@ -5,18 +5,16 @@ SPDX-License-Identifier: Apache-2.0
 
 import asyncio
 import io
-import os
 import pickle
 import subprocess
 import sys
 import threading
 import time
 
-import compare
 import pytest
-from packages import is_ours
-from test_defects_data import expect
-from test_defects_locks import HERE
+
+import compare
+from packages import child_environment, expect, is_ours
 
 
 def test_equal_tuples_whose_strings_differ_in_identity_are_different_keys(cache, package):
@@ -352,9 +350,8 @@ def test_a_live_cache_is_sent_to_a_child_process(package, tmp_path):
     ]  # fmt: skip
     for one in made[:3]:
         one['k'] = 1
-    environment = dict(os.environ, PYTHONPATH=HERE)
     command = [sys.executable, '-c', CHILD]
-    subprocess.run(command, input=pickle.dumps(made), env=environment, check=True)
+    subprocess.run(command, input=pickle.dumps(made), env=child_environment(), check=True)
     assert [one['child'] for one in made[:3]] == [2, 2, 2]
     assert list(made[3]) == ['child']
     copies = pickle.loads(pickle.dumps(made))

@@ -11,11 +11,11 @@ import sys
 import time
 from datetime import timedelta
 
+import pytest
+
 import compare
 import packages
-import pytest
-from packages import is_ours
-from test_defects_data import expect
+from packages import child_environment, expect, is_ours
 
 POLICIES = ['least-recently-stored', 'least-recently-used', 'least-frequently-used']
 
@@ -137,10 +137,9 @@ cache.set('k', Stream() if sys.argv[3] == 'stream' else b'x' * 100000, read=sys.
 @pytest.mark.parametrize('where', ['hook', 'stream'])
 def test_a_process_that_dies_between_file_and_commit_leaves_a_file_for_ever(package, tmp_path, where):
     name = 'ours' if package is packages.ours else 'oracle'
-    environment = dict(os.environ, PYTHONPATH=os.path.dirname(__file__))
     package.Cache(tmp_path).close()
     status = subprocess.run(
-        [sys.executable, '-c', KILLED, name, str(tmp_path), where], env=environment
+        [sys.executable, '-c', KILLED, name, str(tmp_path), where], env=child_environment()
     ).returncode
     assert status == -9
     for path in tmp_path.rglob('*.val'):

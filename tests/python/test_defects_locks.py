@@ -6,32 +6,15 @@ SPDX-License-Identifier: Apache-2.0
 import os
 import pickle
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from contextlib import closing
 
-import compare
 import pytest
-from packages import is_ours
-from test_defects_data import expect
-from test_defects_settings import connected
 
-HERE = os.path.dirname(__file__)
-
-
-def run(program, *arguments):
-    """Run a program text in a process of its own; what it printed."""
-    result = subprocess.run(
-        [sys.executable, '-c', program, *map(str, arguments)],
-        env=dict(os.environ, PYTHONPATH=HERE),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
+import compare
+from compare import connected
+from packages import expect, is_ours, run
 
 
 def test_peek_of_a_value_whose_file_is_missing_hangs(ours, tmp_path):

@@ -5,12 +5,13 @@ SPDX-License-Identifier: Apache-2.0
 
 import pickle
 
-import compare
 import pytest
-import twins
-from differences import differs
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
+
+import compare
+import twins
+from differences import differs
 from twins import expires, flags, tags
 
 PREFIXES = [None, None, 'p', 'q-1']
@@ -175,7 +176,9 @@ class CacheTwins(twins.Twins):
     def reset(self, name, value):
         self.both('reset', name, value)
 
-    @rule(name=st.sampled_from(['cull_limit', 'count', 'size', 'hits', 'misses', 'tag_index', 'unknown']))
+    @rule(
+        name=st.sampled_from(['cull_limit', 'count', 'size', 'hits', 'misses', 'tag_index', 'unknown'])
+    )
     def reset_reads(self, name):
         self.both('reset', name)
 

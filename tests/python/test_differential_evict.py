@@ -7,10 +7,11 @@ With a cull_limit of 1 a write evicts at most one row, and 5.6.3 no more than is
 SPDX-License-Identifier: Apache-2.0
 """
 
-import twins
-from differences import differs
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
+
+import twins
+from differences import differs
 from test_differential_cache import same_rows
 
 UNIT = 256 * 1024
@@ -24,9 +25,7 @@ class Stored(twins.Twins):
     policy = 'least-recently-stored'
 
     def make(self, package, directory):
-        return package.Cache(
-            directory, eviction_policy=self.policy, size_limit=LIMIT, cull_limit=1
-        )
+        return package.Cache(directory, eviction_policy=self.policy, size_limit=LIMIT, cull_limit=1)
 
     def tick(self):
         """No two times are the same, so that the order of eviction is defined."""
@@ -36,7 +35,9 @@ class Stored(twins.Twins):
         self.both('close')
         same_rows(self.directory / 'ours', self.directory / 'oracle')
 
-    @rule(key=some_keys, units=st.sampled_from([1, 1, 1, 2, 4]), expire=st.sampled_from([None, None, 1, 5]))
+    @rule(
+        key=some_keys, units=st.sampled_from([1, 1, 1, 2, 4]), expire=st.sampled_from([None, None, 1, 5])
+    )
     def set(self, key, units, expire):
         self.tick()
         self.both('set', key, CONTENT[units], expire=expire)

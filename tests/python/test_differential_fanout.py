@@ -5,10 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 
 import pickle
 
-import twins
-from differences import differs
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
+
+import twins
+from differences import differs
 from test_differential_cache import same_rows
 from twins import expires, flags, tags
 
@@ -61,7 +62,9 @@ class FanoutTwins(twins.Twins):
         self.both('touch', key, expire)
         self.look(key)
 
-    @rule(key=keys, delta=st.sampled_from([1, -1, 10]), default=st.sampled_from([0, 5, None]), down=flags)
+    @rule(
+        key=keys, delta=st.sampled_from([1, -1, 10]), default=st.sampled_from([0, 5, None]), down=flags
+    )
     def incr(self, key, delta, default, down):
         self.both('decr' if down else 'incr', key, delta=delta, default=default)
         self.look(key)

@@ -6,9 +6,10 @@ SPDX-License-Identifier: Apache-2.0
 import pickle
 from collections import OrderedDict
 
-import twins
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
+
+import twins
 from test_differential_cache import same_rows
 from twins import flags, keys, values
 

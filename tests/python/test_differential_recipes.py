@@ -6,10 +6,11 @@ is called that would wait: a machine has one thread.
 SPDX-License-Identifier: Apache-2.0
 """
 
-import twins
-from differences import differs
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
+
+import twins
+from differences import differs
 from twins import flags
 
 numbers = st.one_of(st.integers(-100, 100), st.floats(-1e6, 1e6))

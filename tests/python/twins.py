@@ -9,11 +9,12 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import compare
-import packages
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+import compare
+import packages
 
 # `make soak` sets it: steps of all machines together. The default is what `make check` can wait for.
 STEPS = int(os.environ.get('DISKCACHE_STEPS', '50000'))
