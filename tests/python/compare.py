@@ -64,13 +64,13 @@ def query(directory, sql, *args):
 
 
 COLUMNS = (
-    'rowid', 'key', 'raw', 'store_time', 'expire_time', 'access_time',
+    'key', 'raw', 'store_time', 'expire_time', 'access_time',
     'access_count', 'tag', 'size', 'mode', 'filename', 'value',
 )  # fmt: skip
 
 
 def rows(directory, json_disk=False):
-    """The rows of table Cache by rowid, as dictionaries; files are read, pickles loaded."""
+    """The rows of table Cache in their order; files are read, pickles loaded."""
     result = []
     for row in query(directory, 'SELECT %s FROM Cache ORDER BY rowid' % ', '.join(COLUMNS)):
         row = dict(zip(COLUMNS, row))

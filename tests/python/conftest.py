@@ -10,6 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+pytest.register_assert_rewrite('compare', 'packages', 'twins')
+
 import packages  # noqa: E402
 
 _steps = {}

@@ -119,6 +119,8 @@ def test_every_parameter_and_default_of_a_method(path, oracle, ours):
             continue
         if not hasattr(value, '__code__'):
             continue  # inherited from C, where neither has a say
+        if name == '__delitem__' and differs('delitem'):
+            continue
         dotted = '%s.%s' % (path.split('.')[1], name)
         found.append(differences_of(value, getattr(mine, name), dotted))
     assert [text for text in found if text] == []

@@ -212,6 +212,22 @@ def test_pull_takes_the_users_own_key(cache):
     assert cache.pull() == (5, 'mine')  # documented: kept
 
 
+def test_what_is_an_item_of_the_queue(cache, package):
+    cache[0.5] = 'half'
+    expect(package, cache.pull(), (None, None), (0.5, 'half'))
+    cache[1] = 'last number'
+    pushed = compare.outcome(cache.push, 'before it', side='front')
+    expect(package, pushed, ('raises', 'OverflowError'), ('returns', ('int', 0)))
+    assert cache.pull() == (1, 'last number')
+    assert cache.pull() == (None, None)  # 5.6.3 has lost the other
+
+
+def test_delitem_called_by_its_name(cache, package):
+    cache['k'] = 1
+    expect(package, cache.__delitem__('k'), None, True)
+    assert 'k' not in cache and cache.delete('k', retry=True) is False
+
+
 def test_read_of_a_small_value_is_no_file(cache, package):
     cache['bytes'] = b'small'
     cache.set('stream', io.BytesIO(b'streamed'), read=True)

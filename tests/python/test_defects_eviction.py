@@ -103,6 +103,20 @@ def test_an_expire_of_nan_never_expires(cache, package):
     expect(package, (seen, len(cache)), ([True] * 4, 1), ([False] * 4, 4))
 
 
+def test_an_item_that_is_stored_expired(cache, package):
+    assert cache.set('k', 1, expire=-1) is True
+    assert 'k' not in cache and cache.get('k') is None
+    expect(package, len(cache), 1, 0)
+    cache['other'] = 1
+    assert list(cache) == ['other']
+
+
+def test_the_instant_of_expiry(cache, package, clock):
+    cache.set('k', 5, expire=0)
+    assert 'k' not in cache and cache.get('k') is None
+    expect(package, cache.incr('k'), 1, 6)
+
+
 def test_expired_items_are_counted_and_listed(cache, package, clock):
     cache.set('expired', 1, expire=1)
     cache.set('live', 2)
@@ -197,6 +211,24 @@ def test_evictions_are_counted(ours, tmp_path):
         for number in range(20):
             cache[number] = b'x' * 100_000
         assert cache.stats().evicted == 20 - len(cache) > 0
+
+
+def test_cull_with_the_policy_none(package, tmp_path, clock):
+    with package.Cache(tmp_path, eviction_policy='none') as cache:
+        cache.set('k', 1, expire=1)
+        clock.advance(2)
+        expect(package, cache.cull(), 1, 0)
+        assert len(cache) == 0
+
+
+def test_what_a_policy_notes_of_an_access(package, tmp_path, clock):
+    with package.Cache(tmp_path, eviction_policy='least-recently-used') as cache:
+        cache['k'] = 1
+        clock.advance(2)
+        cache.get('k')
+    (row,) = compare.rows(tmp_path)
+    assert row['access_time'] == clock.now
+    expect(package, row['access_count'], 1, 0)
 
 
 def test_a_culled_cache_is_within_its_limit(cache, package):

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import operator
 import pickle
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis.stateful import precondition, rule
 import compare
 import twins
 from differences import differs
-from twins import expires, flags, tags
+from twins import any_expires, expires, flags, tags
 
 PREFIXES = [None, None, 'p', 'q-1']
 sides = st.sampled_from(['front', 'back'])
@@ -22,6 +23,13 @@ deltas = st.sampled_from([1, 1, -1, 10, 0.5, 2**62])
 def same_rows(ours, oracle, json_disk=False):
     """Rows, settings and files of two closed directories agree."""
     mine, theirs = (compare.rows(path, json_disk) for path in (ours, oracle))
+    if differs('access-notes'):
+        lru = compare.settings(oracle)['eviction_policy'] == 'least-recently-used'
+        for row, other in zip(mine, theirs):
+            assert row['access_count'] >= other['access_count']
+            row['access_count'] = other['access_count']
+            if not lru:
+                row['access_time'] = other['access_time']
     assert mine == theirs, '\n'.join(
         'ours:  %r\n5.6.3: %r' % pair for pair in zip(mine, theirs) if pair[0] != pair[1]
     ) or 'ours: %d rows, 5.6.3: %d' % (len(mine), len(theirs))
@@ -64,7 +72,7 @@ class CacheTwins(twins.Twins):
     @rule(data=st.data())
     def setitem(self, data):
         key = data.draw(self.keys)
-        self.both('__setitem__', key, data.draw(self.values))
+        self.both(operator.setitem, key, data.draw(self.values))
         self.look(key)
 
     @rule(data=st.data(), content=st.sampled_from([b'', b'short', b'long' * 50]), expire=expires)
@@ -95,12 +103,16 @@ class CacheTwins(twins.Twins):
     def read(self, data):
         key = data.draw(self.keys)
 
+        contents = []
+
         def read(cache):
-            handle = cache.read(key)
-            if hasattr(handle, 'read'):
-                return compare.plain(handle)[1]
-            differs('read-file-object')
-            return handle if isinstance(handle, bytes) else 'no bytes'
+            found = cache.read(key)
+            if hasattr(found, 'read'):
+                with found:
+                    contents.append(found.read())
+            elif differs('read-file-object'):  # 5.6.3 returns the value itself, if it is in the row
+                contents.append(contents[0])
+            return contents[-1]
 
         self.both(read)
 
@@ -114,9 +126,9 @@ class CacheTwins(twins.Twins):
 
     @rule(data=st.data())
     def delitem(self, data):
-        self.both('__delitem__', data.draw(self.keys))
+        self.both(operator.delitem, data.draw(self.keys))
 
-    @rule(data=st.data(), expire=expires)
+    @rule(data=st.data(), expire=any_expires)
     def touch(self, data, expire):
         key = data.draw(self.keys)
         self.both('touch', key, expire=expire)
@@ -158,7 +170,11 @@ class CacheTwins(twins.Twins):
 
     @rule()
     def cull(self):
-        self.both('cull')
+        def cull(cache):
+            count = cache.cull()
+            return 0 if cache.eviction_policy == 'none' and differs('cull-count') else count
+
+        self.both(cull)
 
     @rule()
     def check(self):
@@ -170,14 +186,14 @@ class CacheTwins(twins.Twins):
 
     @rule(enable=flags, reset=flags)
     def stats(self, enable, reset):
-        self.both('stats', enable, reset)
+        self.both(lambda cache: tuple(cache.stats(enable, reset)))
 
     @rule(name=st.sampled_from(['cull_limit', 'disk_min_file_size']), value=st.sampled_from([0, 10, 64]))
     def reset(self, name, value):
         self.both('reset', name, value)
 
     @rule(
-        name=st.sampled_from(['cull_limit', 'count', 'size', 'hits', 'misses', 'tag_index', 'unknown'])
+        name=st.sampled_from(['cull_limit', 'count', 'size', 'hits', 'misses', 'tag_index'])
     )
     def reset_reads(self, name):
         self.both('reset', name)
@@ -268,7 +284,7 @@ class Transactions(CacheTwins):
 
     set_stream = None
     # A file could be made only by a smaller limit; the others do not go with an open transaction.
-    reset = reopen = tag_index = check = None
+    reset = reopen = tag_index = check = stats = None
 
 
 @pytest.mark.parametrize(

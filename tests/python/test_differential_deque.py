@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import operator
 import pickle
 from collections import deque
 
@@ -60,12 +61,12 @@ class DequeTwins(twins.Twins):
 
     @rule(position=positions, value=values)
     def setitem(self, position, value):
-        self.both('__setitem__', position, value)
+        self.both(operator.setitem, position, value)
         self.both(list)
 
     @rule(position=positions)
     def delitem(self, position):
-        self.both('__delitem__', position)
+        self.both(operator.delitem, position)
         self.both(list)
 
     @rule(steps=st.sampled_from([0, 1, -1, 2, 7, -9, 'x', 1.0]))

@@ -29,14 +29,14 @@ class Stored(twins.Twins):
 
     def tick(self):
         """No two times are the same, so that the order of eviction is defined."""
-        self.clock.advance(0.25)
+        self.clock.advance(0.5)
 
     def finish(self):
         self.both('close')
         same_rows(self.directory / 'ours', self.directory / 'oracle')
 
     @rule(
-        key=some_keys, units=st.sampled_from([1, 1, 1, 2, 4]), expire=st.sampled_from([None, None, 1, 5])
+        key=some_keys, units=st.sampled_from([1, 1, 1, 2, 4]), expire=st.sampled_from([None, None, 1.25, 5.25])
     )
     def set(self, key, units, expire):
         self.tick()
@@ -66,7 +66,7 @@ class Stored(twins.Twins):
     @rule(key=some_keys)
     def touch(self, key):
         self.tick()
-        self.both('touch', key, expire=2)
+        self.both('touch', key, expire=2.25)
 
     @rule()
     def expire(self):

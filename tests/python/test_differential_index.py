@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import operator
 import pickle
 from collections import OrderedDict
 
@@ -35,7 +36,7 @@ class IndexTwins(twins.Twins):
 
     @rule(key=keys, value=values)
     def setitem(self, key, value):
-        self.both('__setitem__', key, value)
+        self.both(operator.setitem, key, value)
         self.both('__getitem__', key)
 
     @rule(key=keys)
@@ -46,7 +47,7 @@ class IndexTwins(twins.Twins):
 
     @rule(key=keys)
     def delitem(self, key):
-        self.both('__delitem__', key)
+        self.both(operator.delitem, key)
 
     @rule(key=keys, value=values)
     def setdefault(self, key, value):

@@ -244,9 +244,9 @@ with cache.transact():
     cache['parent'] = 1
     pid = os.fork()
     if pid == 0:
-        # Its copy of the transaction is the parent's: any use is refused, none is a lie.
+        # Its copy of the transaction is the parent's: a write is refused, and no lie.
         try:
-            cache['child'] = 1
+            cache.set('child', 1)
         except Exception as error:
             os._exit(7)
         os._exit(0)
@@ -311,12 +311,13 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(ours, tmp_path):
 
 
 def test_an_interrupt_ends_a_wait(ours, tmp_path):
-    """`c[k] = v` waits for as long as it takes, but not against the user's will."""
+    """`c[k] = v` waits for as long as it takes, but not against the user's will: between two waits of
+    `timeout` a signal is heard."""
 
     def interrupt(number, frame):
         raise KeyboardInterrupt
 
-    with ours.Cache(tmp_path) as cache, compare.connected(tmp_path) as writer:
+    with ours.Cache(tmp_path, timeout=0.5) as cache, compare.connected(tmp_path) as writer:
         writer.execute('BEGIN IMMEDIATE')
         before = signal.signal(signal.SIGALRM, interrupt)
         signal.setitimer(signal.ITIMER_REAL, 0.2)
@@ -478,7 +479,8 @@ def once(number):
             reader.read()
 def state():
     gc.collect()
-    pages = int(open('/proc/self/statm').read().split()[1])
+    with open('/proc/self/statm') as reader:
+        pages = int(reader.read().split()[1])
     return len(os.listdir('/proc/self/fd')), pages * os.sysconf('SC_PAGE_SIZE')
 rounds = int(sys.argv[3])
 for number in range(rounds // 5):

@@ -20,14 +20,19 @@ import packages
 STEPS = int(os.environ.get('DISKCACHE_STEPS', '50000'))
 STEPS_A_RUN = 100  # of Hypothesis; most of them compare more than once
 
+# time.time() rounds nanoseconds that are not a multiple of 256, which half a second is.
 BEGINNING = 1_700_000_000.0
 
 # A small pool of keys, so that operations meet; and now and then any key at all.
-KEYS = [0, 1, -1, 2**62, 2**70, 0.5, 1.5, 'a', 'b', '', 'ключ', b'a', b'', None, True, (1, 'a'), ('x',)]
+KEYS = [0, 1000, -1, -1.0, 2**62, 2**70, -0.5, -1.5, 'a', 'b', '', 'ключ', b'a', b'', None, True, (1, 'a'), ('x',)]
 any_key = st.one_of(
-    st.integers(), st.floats(allow_nan=False), st.text(max_size=8), st.binary(max_size=8),
+    # 5.6.3 takes any number between 0 and 10**15 for an item of the queue (`queue-numbers`).
+    st.integers().filter(lambda number: not 0 < number < 1000),
+    st.floats(max_value=0.0) | st.floats(min_value=1e15),
+    st.text(max_size=8),
+    st.binary(max_size=8),
     st.tuples(st.integers(0, 3), st.sampled_from('abc')),
-)  # fmt: skip
+)
 keys = st.one_of(st.sampled_from(KEYS), st.sampled_from(KEYS), st.sampled_from(KEYS), any_key)
 
 SMALL = [0, 1, -1, 2**63 - 1, -(2**63), 2**64, 0.5, -0.0, 1e300, float('inf'), True, None, '', 'text',
@@ -58,7 +63,11 @@ json_values = st.one_of(
     st.lists(st.integers(), max_size=40),
 )
 tags = st.sampled_from([None, None, 'red', 'blue', 7, 2.5, b'tag', ''])
-expires = st.sampled_from([None, None, None, 0, -1, 1, 2, 2.5, 100])
+# What is stored with a time that is over already 5.6.3 removes in the same call (`expired-newcomer`);
+# and it does not know whether an item is there in the instant in which it expires (`expiry-instant`),
+# which never comes with quarters of a second.
+expires = st.sampled_from([None, None, None, 0.25, 1.25, 2.25, 2.75, 100.25])
+any_expires = st.one_of(expires, st.just(-0.75))
 flags = st.booleans()
 
 steps = Counter()
@@ -69,6 +78,7 @@ class Twins(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
+        self.differ = False
         self.clock = packages.Clock()
         self.clock.stop(BEGINNING)
         self.directory = Path(tempfile.mkdtemp(prefix='twins-'))
@@ -86,10 +96,11 @@ class Twins(RuleBasedStateMachine):
             function = getattr(twin, operation) if isinstance(operation, str) else operation
             first = () if isinstance(operation, str) else (twin,)
             results.append(compare.outcome(function, *first, *args, **kwargs))
-        assert results[0] == results[1], 'ours: %.500r, 5.6.3: %.500r' % tuple(results)
+        self.differ = results[0] != results[1]
+        assert not self.differ, 'ours: %.500r, 5.6.3: %.500r' % tuple(results)
         return results[0]
 
-    @rule(seconds=st.sampled_from([0.25, 0.5, 1, 3]))
+    @rule(seconds=st.sampled_from([0.5, 1, 3]))
     def time_passes(self, seconds):
         self.clock.advance(seconds)
 
@@ -101,7 +112,8 @@ class Twins(RuleBasedStateMachine):
 
     def teardown(self):
         try:
-            self.finish()
+            if not self.differ:
+                self.finish()
         finally:
             for twin in (self.ours, self.oracle):
                 self.close(twin)
@@ -125,8 +137,9 @@ def run(machine, share):
                 database=None,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
-                phases=(Phase.generate, Phase.shrink),
+                phases=(Phase.generate,),
                 print_blob=soak,
+                report_multiple_bugs=False,
             ),
         )
     return steps[name]
