@@ -21,7 +21,7 @@ def names():
 
 
 def additions():
-    """Public names that 5.6.3 does not have: "Cache.path" or "Cache.get(ttl)"."""
+    """Public names that 5.6.3 does not have: "Cache.path" or "Cache.get(touch)"."""
     result = set()
     for match in map(_ADDED.match, TABLE.read_text().splitlines()):
         if match and match[2]:
@@ -29,7 +29,7 @@ def additions():
             result.update('%s(%s)' % (match[1], name.strip()) for name in parameters)
         elif match:
             result.add(match[1])
-    return result
+    return result | {'Fanout' + name for name in result if name.startswith('Cache.')}
 
 
 _names = frozenset(names())

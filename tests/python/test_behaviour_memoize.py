@@ -3,7 +3,6 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
-import random
 import threading
 import time
 
@@ -133,11 +132,10 @@ def test_memoize_of_a_method(cache):
     assert Counter('a').add(1, 2) == Counter('b').add(1, 2) == 3 and Counter.calls == 1
 
 
-def test_stampede_recomputes_early_in_a_thread(cache, package, clock, monkeypatch):
+def test_stampede_recomputes_early_in_a_thread(cache, package, clock):
     calls = []
     done = threading.Event()
 
-    @package.memoize_stampede(cache, expire=10, tag='tag')
     def f(x):
         calls.append(threading.current_thread())
         clock.advance(1)  # so long it takes
@@ -145,20 +143,21 @@ def test_stampede_recomputes_early_in_a_thread(cache, package, clock, monkeypatc
             done.set()
         return len(calls)
 
-    monkeypatch.setattr(random, 'random', lambda: 0.5)
-    assert f(1) == 1 and f(1) == 1
-    (result, delta), expire_time, tag = cache.get(f.__cache_key__(1), expire_time=True, tag=True)
+    # The larger beta, the earlier: these two are as good as never and at once.
+    late = package.memoize_stampede(cache, expire=10, name='f', tag='tag', beta=1e-12)(f)
+    early = package.memoize_stampede(cache, expire=10, name='f', tag='tag', beta=1e12)(f)
+    assert late(1) == 1 and late(1) == 1
+    (result, delta), expire_time, tag = cache.get(late.__cache_key__(1), expire_time=True, tag=True)
     assert (result, delta, expire_time, tag) == (1, 1.0, clock.now + 10, 'tag')
-    clock.advance(9.5)  # half a second is left, and it took a whole one
-    monkeypatch.setattr(random, 'random', lambda: 1e-9)
-    assert f(1) == 1  # the old one, while another thread computes
+    clock.advance(5)
+    assert late(1) == 1
+    assert early(1) == 1  # the old one, while another thread computes
     assert done.wait(10)
     for _ in range(1000):
-        if cache.get(f.__cache_key__(1), (None,))[0] == 2:  # the old one is gone meanwhile
+        if cache.get(late.__cache_key__(1))[0] == 2:
             break
         time.sleep(0.01)
-    monkeypatch.setattr(random, 'random', lambda: 0.5)
-    assert f(1) == 2 and len(calls) == 2
+    assert late(1) == 2 and len(calls) == 2
     assert calls[0] is threading.current_thread() and calls[1] is not calls[0]
 
 

@@ -252,6 +252,14 @@ def test_incr_beyond_64_bits(cache):
     assert cache['k'] == -(2**63)
 
 
+def test_reverse_keeps_every_item(package, tmp_path):
+    deque = package.Deque(range(5), directory=tmp_path)
+    deque.reverse()
+    assert list(deque) == [4, 3, 2, 1, 0] and deque.popleft() == 4
+    deque.cache.close()
+    expect(package, len({row['key'] for row in compare.rows(tmp_path)}), 4, 4)
+
+
 def test_a_deque_forgets_its_maxlen(package, tmp_path):
     deque = package.Deque('abc', directory=tmp_path, maxlen=3)
     deque.cache.close()

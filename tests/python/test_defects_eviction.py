@@ -86,7 +86,7 @@ def test_touch_without_expire_removes_the_expiry(cache, package, clock):
     assert cache.get('k', expire_time=True) == (1, None)
     if is_ours(package):  # the way to keep it
         cache.set('k', 1, expire=10)
-        assert cache.touch('k', keep=True) is True
+        assert cache.touch('k', keep_expire=True) is True
         assert cache.get('k', expire_time=True) == (1, clock.now + 10)
 
 

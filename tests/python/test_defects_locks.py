@@ -108,6 +108,7 @@ def test_fanout_that_is_strict_raises(ours, tmp_path):
 
 READ_ONLY = """
 import os, sqlite3, sys
+import packages
 package = packages.ours
 if os.getuid() == 0:
     os.setuid(65534)

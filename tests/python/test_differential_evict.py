@@ -19,6 +19,7 @@ LIMIT = 4 * UNIT + UNIT - 4096
 CONTENT = {units: bytes([units]) * (units * UNIT) for units in (1, 2, 4)}
 
 some_keys = st.integers(0, 9)
+some_units = st.sampled_from([1, 1, 1, 2, 4])
 
 
 class Stored(twins.Twins):
@@ -36,7 +37,9 @@ class Stored(twins.Twins):
         same_rows(self.directory / 'ours', self.directory / 'oracle')
 
     @rule(
-        key=some_keys, units=st.sampled_from([1, 1, 1, 2, 4]), expire=st.sampled_from([None, None, 1.25, 5.25])
+        key=some_keys,
+        units=st.sampled_from([1, 1, 1, 2, 4]),
+        expire=st.sampled_from([None, None, 1.25, 5.25]),
     )
     def set(self, key, units, expire):
         self.tick()

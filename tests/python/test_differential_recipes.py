@@ -33,6 +33,11 @@ class FakeTime:
         self.now += seconds
 
 
+def acquired(lock):
+    result = lock.acquire()
+    return None if result is True and differs('lock-acquire') else result
+
+
 class Recipes:
     """All recipes of one package on one cache."""
 
@@ -96,7 +101,7 @@ class RecipeTwins(twins.Twins):
     @rule(name=names)
     def lock(self, name):
         if not self.held[name]:
-            self.both(lambda twin: twin.locks[name].acquire())
+            self.both(lambda twin: acquired(twin.locks[name]))
         else:
             self.both(lambda twin: twin.locks[name].release())
         self.held[name] = not self.held[name]
@@ -114,7 +119,7 @@ class RecipeTwins(twins.Twins):
 
     @rule(name=names)
     def rlock_acquire(self, name):
-        self.both(lambda twin: twin.rlocks[name].acquire())
+        self.both(lambda twin: acquired(twin.rlocks[name]))
         self.depth[name] += 1
 
     @rule(name=names)
@@ -136,7 +141,7 @@ class RecipeTwins(twins.Twins):
     @precondition(lambda self: self.taken < PERMITS)
     @rule()
     def semaphore_acquire(self):
-        self.both(lambda twin: twin.semaphore.acquire())
+        self.both(lambda twin: acquired(twin.semaphore))
         self.taken += 1
 
     @rule()

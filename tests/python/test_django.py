@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import packages
 import pytest
+
+import packages
 
 HERE = Path(__file__).parent
 DJANGO_42 = packages.ROOT / 'build/django-4.2'

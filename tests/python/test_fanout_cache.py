@@ -9,8 +9,9 @@ import sqlite3
 import threading
 from contextlib import closing, contextmanager
 
-import compare
 import pytest
+
+import compare
 from packages import is_ours
 
 SHARDS = 4

@@ -25,6 +25,7 @@ import pytest
 
 import compare
 import packages
+from differences import differs
 from packages import child_environment
 
 
@@ -124,10 +125,17 @@ def test_a_value_of_each_kind(writer, reader, tmp_path, kind):
         assert (len(cache), compare.files(tmp_path)) == (0, [])
 
 
+def lost_on(reader, key):
+    """Keys of ours that 5.6.3 does not find: it makes another pickle of this tuple."""
+    return reader is packages.oracle and key == ('word', 'word') and differs('tuple-keys')
+
+
 @BOTH_WAYS
 @pytest.mark.parametrize('kind', KEYS)
 def test_a_key_of_each_kind(writer, reader, tmp_path, kind):
     key = KEYS[kind]
+    if lost_on(reader, key):
+        return
     with writer.Cache(tmp_path) as cache:
         cache[key] = 1
     with reader.Cache(tmp_path) as cache:
@@ -165,7 +173,9 @@ def test_rows_are_the_same_whoever_wrote_them(writer, reader, tmp_path, clock):
 @BOTH_WAYS
 @pytest.mark.parametrize('shards', [1, 3, 8])
 def test_a_fanout(writer, reader, tmp_path, shards):
-    keys = list(KEYS.values()) + list(range(100, 140))
+    keys = [key for key in KEYS.values() if not lost_on(reader, key)] + list(range(100, 140))
+    if reader is packages.oracle and differs('fanout-equal-numbers'):
+        keys.remove(-0.0)  # it looks for it where it would put a float
     with writer.FanoutCache(tmp_path, shards=shards) as cache:
         for number, key in enumerate(keys):
             cache.set(key, number, retry=True)

@@ -8,8 +8,9 @@ import pickle
 from collections import deque as plain_deque
 from collections.abc import Sequence
 
-import compare
 import pytest
+
+import compare
 from packages import is_ours
 
 

@@ -8,8 +8,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import ItemsView, KeysView, MutableMapping, ValuesView
 
-import compare
 import pytest
+
+import compare
 
 
 @pytest.fixture

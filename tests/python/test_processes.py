@@ -522,6 +522,7 @@ def test_caches_that_are_dropped_warn_of_nothing(ours, tmp_path):
 
 
 def test_a_closed_cache_holds_no_descriptor(ours, tmp_path):
+    gc.collect()
     before = len(os.listdir('/proc/self/fd'))
     caches = [ours.Cache(tmp_path / str(number)) for number in range(20)]
     for cache in caches:

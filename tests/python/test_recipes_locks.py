@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+
 from packages import is_ours
 
 KINDS = ['Lock', 'RLock', 'BoundedSemaphore']

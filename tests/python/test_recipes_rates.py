@@ -7,7 +7,6 @@ import threading
 import time
 
 import pytest
-from packages import is_ours
 
 
 @pytest.fixture(params=['Cache', 'FanoutCache', 'Deque'])

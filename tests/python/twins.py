@@ -24,7 +24,26 @@ STEPS_A_RUN = 100  # of Hypothesis; most of them compare more than once
 BEGINNING = 1_700_000_000.0
 
 # A small pool of keys, so that operations meet; and now and then any key at all.
-KEYS = [0, 1000, -1, -1.0, 2**62, 2**70, -0.5, -1.5, 'a', 'b', '', 'ключ', b'a', b'', None, True, (1, 'a'), ('x',)]
+KEYS = [
+    0,
+    1000,
+    -1,
+    -1.0,
+    2**62,
+    2**70,
+    -0.5,
+    -1.5,
+    'a',
+    'b',
+    '',
+    'ключ',
+    b'a',
+    b'',
+    None,
+    True,
+    (1, 'a'),
+    ('x',),
+]
 any_key = st.one_of(
     # 5.6.3 takes any number between 0 and 10**15 for an item of the queue (`queue-numbers`).
     st.integers().filter(lambda number: not 0 < number < 1000),
