@@ -22,7 +22,7 @@ several = st.lists(values, max_size=5)
 
 class DequeTwins(twins.Twins):
     maxlen = None
-    reversed = False
+    moved = False
 
     def make(self, package, directory):
         return package.Deque(directory=directory, maxlen=self.maxlen)
@@ -35,7 +35,7 @@ class DequeTwins(twins.Twins):
         for twin in (self.ours, self.oracle):
             self.close(twin)
         directories = (self.directory / 'ours', self.directory / 'oracle')
-        if not self.reversed:
+        if not self.moved:
             same_rows(*directories)
 
     @initialize(items=several)
@@ -75,6 +75,7 @@ class DequeTwins(twins.Twins):
 
     @rule(steps=st.sampled_from([0, 1, -1, 2, 7, -9, 'x', 1.0]))
     def rotate(self, steps):
+        self.moved = differs('deque-keys')
         self.both('rotate', steps)
         self.both(list)
 
@@ -94,7 +95,7 @@ class DequeTwins(twins.Twins):
 
     @rule()
     def reverse(self):
-        self.reversed = differs('deque-keys')
+        self.moved = differs('deque-keys')
         self.both('reverse')
         self.both(list)
 
