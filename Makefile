@@ -38,6 +38,7 @@ torture: ready-to-check
 	@build/plain/tests/workqueue --kills 500
 	@build/plain/tests/stress --processes 8 --seconds 60
 	@build/plain/tests/stress --threads 16 --seconds 60
+	@build/plain/tests/stress --processes 8 --seconds 30 --fanout 4
 	@build/plain/tests/stress --processes 8 --seconds 30 --policy least-recently-used
 	@build/plain/tests/stress --processes 8 --seconds 30 --policy least-frequently-used
 

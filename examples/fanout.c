@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 
     if (failed || dcache_open_fanout(argv[1], 8, NULL, &cache) < 0) {
         (void)fprintf(stderr, "usage: fanout DIRECTORY FILE... %s\n", dcache_last_error()->text);
+        free(jobs);
         return 1;
     }
     for (int i = 2; i < argc; i++) {

@@ -364,8 +364,8 @@ DCACHE_API int dcache_setting_known(const char *name);
  *     dcache_remove_file() wants that.
  *   - Numbers that are equal are one key, as in a single directory: 1.0 is kept where 1 is. 5.6.3
  *     keeps it elsewhere, perhaps both: such an item is found, and brought home by the first write
- *     (the one stored last, of two). Of a key that 5.6.3 has under both, a get sees the one that it
- *     would see. */
+ *     (the one stored last, of two). Until then, of two a get sees the one that 5.6.3 would see under
+ *     that key, and walks and counts see both. */
 DCACHE_API int dcache_open_fanout(const char *directory, int shards,
                                   const struct dcache_open_options *options, dcache **ret_cache);
 

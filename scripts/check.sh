@@ -14,7 +14,7 @@ jobs=$(nproc)
 
 builds='plain asan coverage'
 together='unit unit-asan coverage cli tidy layers lists exports length format shell install examples'
-alone='counts interop stress-processes stress-threads torture locks workqueue'
+alone='counts interop stress-processes stress-threads stress-fanout torture locks workqueue'
 
 # The parts. A part passes when its command does.
 run_part() {
@@ -29,6 +29,7 @@ run_part() {
     counts) python3 tests/counts/counts.py "$programs/counts" ;;
     stress-processes) "$programs/stress" --processes 8 --seconds 5 ;;
     stress-threads) "$programs/stress" --threads 16 --seconds 5 ;;
+    stress-fanout) "$programs/stress" --processes 8 --fanout 4 --seconds 5 ;;
     torture) "$programs/torture" --kills 30 ;;
     locks) "$programs/locks" --kills 30 ;;
     workqueue) "$programs/workqueue" --kills 30 ;;

@@ -5,7 +5,7 @@
 #include "txn.h"
 
 /* As dcache_open(), of a directory that is one of so many shards, or 1. */
-int handle_open(const char *directory, const struct dcache_open_options *options, unsigned shards,
+int handle_open(const char *directory, const struct dcache_open_options *given, unsigned shards,
                 struct dcache **ret_cache);
 
 /* A handle with room for so many shards, which are still NULL. */

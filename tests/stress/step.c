@@ -424,6 +424,21 @@ enum { TABLE = sizeof table / sizeof *table };
 
 _Static_assert(sizeof table / sizeof *table <= OPERATIONS, "a place to count each operation");
 
+int stress_shards;
+
+int stress_open(const char *directory, const struct dcache_open_options *options,
+                dcache **ret_cache)
+{
+    return stress_shards ? dcache_open_fanout(directory, stress_shards, options, ret_cache)
+                         : dcache_open(directory, options, ret_cache);
+}
+
+static int is_possible(void (*call)(struct worker *))
+{
+    return stress_shards == 0 ||
+           (call != op_push && call != op_pull && call != op_peek && call != op_sum);
+}
+
 const char *stress_name(unsigned operation)
 {
     return operation < TABLE ? table[operation].name : NULL;
@@ -435,7 +450,7 @@ void stress_step(struct worker *w)
 
     while (i < TABLE && r >= table[i].weight)
         r -= table[i++].weight;
-    if (i < TABLE) {
+    if (i < TABLE && is_possible(table[i].call)) {
         table[i].call(w);
         w->board->done[i]++;
     }
@@ -476,7 +491,7 @@ void stress_verify(struct board *board, const char *directory)
     struct dcache_stats stats = {0};
     unsigned lost = 0;
 
-    stress_expect(&w, dcache_open(directory, NULL, &w.cache), "open at the end");
+    stress_expect(&w, stress_open(directory, NULL, &w.cache), "open at the end");
     if (w.cache == NULL)
         return;
     stress_expect(&w, dcache_check(w.cache, 0, &report), "check at the end");
@@ -485,8 +500,10 @@ void stress_verify(struct board *board, const char *directory)
     dcache_report_clear(&report);
     verify_counters(&w);
     op_sum(&w);
-    drain(&w, NULL);
-    drain(&w, "queue");
+    if (stress_shards == 0) {
+        drain(&w, NULL);
+        drain(&w, "queue");
+    }
     for (int64_t i = 0; i < board->pushed; i++)
         lost += board->item[i] != 2;
     if (lost > 0)

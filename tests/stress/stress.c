@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *     stress [--processes N | --threads N] [--seconds S] [--seed N] [--policy NAME]
+ *            [--fanout SHARDS]
  *
  * With --threads nothing is forked, so that it runs under TSan. */
 #include "stress.h"
@@ -33,7 +34,7 @@ static void run_worker(dcache *cache, unsigned number)
 static dcache *open_it(void)
 {
     dcache *cache;
-    int rc = dcache_open(directory, NULL, &cache);
+    int rc = stress_open(directory, NULL, &cache);
 
     if (rc != 0)
         die("open: %s", status_text(rc));
@@ -101,7 +102,7 @@ static void set_up(const char *policy)
     dcache *cache;
     struct dcache_setting settings[4] = {
         {"eviction_policy", dcache_text(policy)},
-        {"size_limit", dcache_int(1500000)},
+        {"size_limit", dcache_int(1500000 * (stress_shards ? stress_shards : 1))},
         {"statistics", dcache_int(1)},
         {"tag_index", dcache_int(1)},
     };
@@ -110,7 +111,7 @@ static void set_up(const char *policy)
 
     options.settings = settings;
     options.settings_count = 4;
-    rc = dcache_open(directory, &options, &cache);
+    rc = stress_open(directory, &options, &cache);
     if (rc != 0)
         die("open: %s", status_text(rc));
     stress_set_up(cache);
@@ -132,7 +133,8 @@ static void report(double seconds)
 
 static void usage(void)
 {
-    die("usage: stress [--processes N | --threads N] [--seconds S] [--seed N] [--policy NAME]");
+    die("usage: stress [--processes N | --threads N] [--seconds S] [--seed N] [--policy NAME]"
+        " [--fanout SHARDS]");
 }
 
 int main(int argc, char **argv)
@@ -154,6 +156,8 @@ int main(int argc, char **argv)
             seed = (uint64_t)to_number(argv[i + 1]);
         else if (strcmp(argv[i], "--policy") == 0)
             policy = argv[i + 1];
+        else if (strcmp(argv[i], "--fanout") == 0)
+            stress_shards = (int)to_number(argv[i + 1]);
         else
             usage();
     }
@@ -173,7 +177,8 @@ int main(int argc, char **argv)
     report(seconds);
     remove_tree(base);
     free(base);
-    printf("stress, %u %s: %s, %d faults\n", threads ? threads : processes,
-           threads ? "threads" : "processes", board->faults ? "FAILED" : "ok", board->faults);
+    printf("stress, %u %s%s: %s, %d faults\n", threads ? threads : processes,
+           threads ? "threads" : "processes", stress_shards ? " on a fanout" : "",
+           board->faults ? "FAILED" : "ok", board->faults);
     return board->faults ? 1 : 0;
 }

@@ -36,6 +36,12 @@ struct worker {
     unsigned char *buffer;
 };
 
+/* --fanout: the cache has so many shards; 0: it is a single directory, as are queues. Of a fanout
+ * neither a snapshot nor a copy is one moment of the whole, so the accounts are summed up at the end. */
+extern int stress_shards;
+int stress_open(const char *directory, const struct dcache_open_options *options,
+                dcache **ret_cache);
+
 /* NULL past the last one. */
 const char *stress_name(unsigned operation);
 

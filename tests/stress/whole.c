@@ -129,12 +129,12 @@ void stress_backup(struct worker *w)
 
     stress_expect(w, rc, "backup");
     if (rc == 0) {
-        rc = dcache_open(copy, NULL, &cache);
+        rc = stress_open(copy, NULL, &cache);
         stress_expect(w, rc, "open a backup");
     }
     if (rc == 0) {
         sum = stress_sum(w, cache);
-        if (sum != 0)
+        if (sum != 0 && stress_shards == 0)
             stress_fault(w->board, "backup: the accounts sum up to %lld", (long long)sum);
         stress_expect(w, dcache_check(cache, 0, &report), "check of a backup");
         for (size_t i = 0; i < report.count; i++)
