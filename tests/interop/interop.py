@@ -23,6 +23,7 @@ from diskcache import Cache
 import concurrent_work
 import dqs
 import fanouts
+import recipes
 import structures
 from peer import Checks, Driver, Failed, directory, ours, query, same, tag_word, unword, word
 
@@ -681,6 +682,8 @@ def main():
     sections[-1].__name__ = 'fanouts'
     sections.append(lambda: structures.run(check, clean, VALUES, args.seconds))
     sections[-1].__name__ = 'structures'
+    sections.append(lambda: recipes.run(check, args.seconds))
+    sections[-1].__name__ = 'recipes'
     for section in sections:
         if args.only and section.__name__ not in args.only.split(','):
             continue
