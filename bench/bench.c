@@ -13,7 +13,7 @@ enum { PUBLISHED_KEYS = 100, MANY_KEYS = 5000, BATCH = 1000, WARM_UP = 1000, CYC
 
 static uint64_t *samples;
 static size_t sample_count, sample_room;
-static dcache *cache;
+dcache *cache;
 const char *directory;
 unsigned operations;
 static uint64_t rng;
@@ -36,7 +36,7 @@ void record(enum row row, int64_t ns)
     samples[sample_count++] = (uint64_t)row << 56 | (uint64_t)ns;
 }
 
-static void open_cache(const char *setting, const char *text, int64_t number)
+void open_cache(const char *setting, const char *text, int64_t number)
 {
     struct dcache_setting s = {setting, text ? dcache_text(text) : dcache_int(number)};
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
@@ -332,7 +332,7 @@ static void run(const char *mode, int64_t start, double seconds)
         mode_deque_index();
     else if (strcmp(mode, "index") == 0)
         mode_index();
-    else
+    else if (!run_recipe(mode))
         die("unknown mode: %s", mode);
 }
 

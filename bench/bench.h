@@ -26,18 +26,30 @@ enum row {
     ROTATE,
     DEQUE_INDEX,
     SET_POPITEM,
-    SETDEFAULT
+    SETDEFAULT,
+    LOCK,
+    RLOCK,
+    SEMAPHORE,
+    HANDOVER,
+    AVERAGE,
+    THROTTLE,
+    MEMOIZE
 };
 
+extern dcache *cache;
 extern const char *directory;
 extern unsigned operations;
 
 void expect(int rc, const char *what);
 void record(enum row row, int64_t ns);
+void open_cache(const char *setting, const char *text, int64_t number);
 
 /* structures.c */
 void mode_deque(void);
 void mode_deque_index(void);
 void mode_index(void);
+
+/* recipes.c. False: there is no such mode. */
+int run_recipe(const char *mode);
 
 #endif

@@ -53,6 +53,13 @@ MODES = {
     'index': (3000, {
         'set-popitem': ('index: set and popitem', None),
         'setdefault': ('index: setdefault, there', None)}),
+    'lock': (3000, {'lock': ('Lock, acquire and release', 2)}),
+    'rlock': (3000, {'rlock': ('RLock, acquire and release', None)}),
+    'semaphore': (3000, {'semaphore': ('BoundedSemaphore, likewise', None)}),
+    'handover': (150, {'handover': ('Lock, to who waits for it', 10)}),
+    'average': (3000, {'average': ('Averager, add', None)}),
+    'throttle': (3000, {'throttle': ('throttle, a token', None)}),
+    'memoize': (3000, {'memoize': ('memoize_stampede, a hit', None)}),
 }  # fmt: skip
 SIDES = ('5.6.3', 'ours')
 PROCESSES = 8

@@ -14,10 +14,11 @@ from time import perf_counter_ns as now
 ROWS = (
     'get', 'get-miss', 'set', 'delete', 'insert', 'set-5000', 'get-5000', 'iterate', 'set-many',
     'incr', 'push-pull', 'open', 'get-policy', 'append-popleft', 'extend', 'rotate', 'deque-index',
-    'set-popitem', 'setdefault',
+    'set-popitem', 'setdefault', 'lock', 'rlock', 'semaphore', 'handover', 'average', 'throttle',
+    'memoize',
 )  # fmt: skip
 (GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE, OPEN,
- GET_POLICY, APPEND_POPLEFT, EXTEND, ROTATE, DEQUE_INDEX, SET_POPITEM, SETDEFAULT) = range(len(ROWS))  # fmt: skip
+ GET_POLICY, APPEND_POPLEFT, EXTEND, ROTATE, DEQUE_INDEX, SET_POPITEM, SETDEFAULT) = range(19)  # fmt: skip
 PUBLISHED_KEYS, MANY_KEYS, BATCH, WARM_UP, CYCLE = 100, 5000, 1000, 1000, 20000
 MASK = 2**64 - 1
 
@@ -229,6 +230,8 @@ def mode_index(directory, operations):
 def main():
     from diskcache import Cache, FanoutCache
 
+    import worker_recipes
+
     mode, directory, seed, operations, output = sys.argv[1:6]
     rng, operations = Rng(int(seed)), int(operations)
 
@@ -252,6 +255,10 @@ def main():
     elif mode in ('deque', 'deque-index', 'index'):
         modes = {'deque': mode_deque, 'deque-index': mode_deque_index, 'index': mode_index}
         modes[mode](directory, operations)
+    elif mode in worker_recipes.MODES:
+        row = ROWS.index(mode)
+        with make() as cache:
+            worker_recipes.MODES[mode](cache, operations, lambda ns: record(row, ns))
     else:
         modes = {'5000': mode_5000, 'many': mode_many, 'incr': mode_incr, 'queue': mode_queue,
                  'open': mode_open}  # fmt: skip
