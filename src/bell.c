@@ -26,14 +26,16 @@ void bell_listen(struct bell *bell)
         bell->heard = shared_bell_listen(shared, bell->hash);
 }
 
-void bell_sleep(const struct bell *bell, int64_t nanoseconds)
+bool bell_sleep(const struct bell *bell, int64_t nanoseconds)
 {
     struct shared *shared = segment(bell);
 
-    if (shared)
-        shared_bell_wait(shared, bell->hash, bell->heard, nanoseconds);
-    else
+    if (!shared) {
         os_sleep(nanoseconds);
+        return false;
+    }
+    shared_bell_wait(shared, bell->hash, bell->heard, nanoseconds);
+    return shared_bell_listen(shared, bell->hash) != bell->heard;
 }
 
 void bell_ring(const struct bell *bell, bool all)

@@ -17,7 +17,7 @@ struct bell bell_of(struct dcache *cache, const struct dcache_value *key);
 
 /* Listen, then look whether there is anything to wait for, then sleep: a ring between is not missed. */
 void bell_listen(struct bell *bell);
-void bell_sleep(const struct bell *bell, int64_t nanoseconds);
+bool bell_sleep(const struct bell *bell, int64_t nanoseconds); /* whether it was rung */
 
 /* Wake one who sleeps, or all. */
 void bell_ring(const struct bell *bell, bool all);

@@ -138,6 +138,7 @@ int dcache_lock_acquire(dcache_lock *lock, double timeout)
     int64_t deadline = os_deadline(timeout), patience = 0, left;
     struct bell bell = lock->bell;
     struct owner self;
+    bool rung = false;
     int rc = isnan(timeout) ? os_fail(DCACHE_INVALID, "a timeout cannot be NaN")
                             : find_self(lock, &self);
 
@@ -145,7 +146,8 @@ int dcache_lock_acquire(dcache_lock *lock, double timeout)
         rc = take(lock, &self);
     while (rc == CLAIM_HELD) {
         bell_listen(&bell);
-        rc = look_whether_free(lock, &self, &patience);
+        /* Who was rung for finds it free, but for another's bell or another who was quicker. */
+        rc = rung ? 0 : look_whether_free(lock, &self, &patience);
         if (rc == 0)
             rc = take(lock, &self);
         left = deadline - os_monotonic();
@@ -153,7 +155,7 @@ int dcache_lock_acquire(dcache_lock *lock, double timeout)
             break;
         if (left <= 0)
             return os_fail(DCACHE_TIMEOUT, "the lock is held by another");
-        bell_sleep(&bell, left < patience ? left : patience);
+        rung = bell_sleep(&bell, left < patience ? left : patience);
     }
     return rc;
 }
