@@ -2,49 +2,16 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "child.h"
 #include "run.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static volatile sig_atomic_t child; /* for the handler: 0 when there is none */
-
-/* Who asks us to end means the command. */
-static void pass_on(int number)
-{
-    if (child > 0)
-        (void)kill((pid_t)child, number); /* it may just have ended */
-}
-
-/* The terminal sends these to the command as well; we stay to see how it ends. */
-static void ignore(int number)
-{
-    (void)number;
-}
-
-/* Handlers rather than SIG_IGN, which the command would inherit. */
-static void set_signals(struct sigaction old[4], int restore)
-{
-    static const int numbers[4] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
-
-    for (size_t i = 0; i < 4; i++) {
-        struct sigaction action = {.sa_handler = i < 2 ? ignore : pass_on};
-
-        if (restore) {
-            (void)sigaction(numbers[i], &old[i], NULL); /* cannot fail for these */
-            continue;
-        }
-        (void)sigaction(numbers[i], NULL, &old[i]);
-        if (old[i].sa_handler != SIG_IGN) /* nohup: stays so, for the command too */
-            (void)sigaction(numbers[i], &action, NULL);
-    }
-}
 
 /* Returns 0 or an errno. `out` and `err` are the ends of the pipes that the command writes to. */
 static int spawn(char **argv, struct spool *input, int out, int err, pid_t *ret_pid)
@@ -155,8 +122,8 @@ static void wait_for(struct copying *copying, pid_t pid)
 
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    child = 0;
-    result->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    child_is(0);
+    result->status = child_code(status);
     if (copying->output_error) {
         if (copying->output_error != EPIPE)
             warn(copying->cli, "standard output: %s", strerror(copying->output_error));
@@ -177,7 +144,7 @@ void run_command_recorded(struct cli *cli, char **argv, struct spool *input, int
 {
     struct copying copying = {.cli = cli, .recording = recording, .result = result, .quiet = quiet};
     int out[2] = {-1, -1}, err[2] = {-1, -1}, error = 0;
-    struct sigaction old[4];
+    struct sigaction old[CHILD_SIGNALS];
     pid_t pid = 0;
 
     memset(result, 0, sizeof *result);
@@ -185,11 +152,11 @@ void run_command_recorded(struct cli *cli, char **argv, struct spool *input, int
         copying.recording_error = errno;
     if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
         error = errno;
-    set_signals(old, 0);
+    child_signals_begin(old);
     if (!error)
         error = spawn(argv, input, out[1], err[1], &pid);
     if (!error)
-        child = pid;
+        child_is(pid);
     for (int i = 0; i < 2; i++) {
         int fd = i ? err[1] : out[1];
 
@@ -197,8 +164,7 @@ void run_command_recorded(struct cli *cli, char **argv, struct spool *input, int
             (void)close(fd); /* the command has its own; ours would hide its end */
     }
     if (error) {
-        /* As shells have it: 127 for what is not there, 126 for what cannot be run. */
-        result->status = fail(cli, error == ENOENT ? 127 : 126, "%s: %s", argv[0], strerror(error));
+        result->status = child_not_started(cli, argv[0], error);
         if (out[0] >= 0)
             (void)close(out[0]); /* nothing came */
         if (err[0] >= 0)
@@ -207,5 +173,5 @@ void run_command_recorded(struct cli *cli, char **argv, struct spool *input, int
         copy_all(&copying, out[0], err[0]);
         wait_for(&copying, pid);
     }
-    set_signals(old, 1);
+    child_signals_end(old);
 }
