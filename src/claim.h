@@ -26,6 +26,7 @@ struct dcache_lock {
     struct dcache_value key, tag;
     struct dcache_value holders; /* of a semaphore: the key of its second item */
     struct owner self;           /* of who opened it */
+    _Atomic uint64_t held, next; /* of a LOCK: marks, of the last acquire and of the next */
     struct bell bell;
 };
 
@@ -40,7 +41,9 @@ bool claim_owner_is_gone(const struct dcache_lock *lock, const struct owner *own
 
 /* hold.c: LOCK and RLOCK. Each 0 or a status; CLAIM_HELD from take. */
 int hold_take(struct dcache_lock *lock, const struct owner *self);
-int hold_give(struct dcache_lock *lock, const struct owner *self);
+int hold_give(struct dcache_lock *lock, const struct owner *self); /* to who has waited longest */
+int hold_is_mine(struct dcache_lock *lock,
+                 const struct owner *self); /* or NOT_OWNER, for certain */
 int hold_renew(struct dcache_lock *lock, const struct owner *self, double expire);
 int hold_break(struct dcache_lock *lock);
 int hold_state(struct dcache_lock *lock, const struct owner *self,

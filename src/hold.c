@@ -4,6 +4,7 @@
  * is the pickle of a pair, the owner and how often he has acquired it; in 5.6.3 the owner is the first
  * word of such a line, which it compares as a whole, so that ours are strangers to it (L1). */
 #include "claim.h"
+#include "handover.h"
 #include "pair.h"
 
 struct hold {
@@ -50,19 +51,14 @@ static int read_hold(const struct dcache_lock *lock, dcache *cache, const struct
     return rc;
 }
 
-static int write_hold(const struct dcache_lock *lock, dcache *txn, const struct owner *self,
-                      int64_t count, unsigned flags)
+static int write_hold(const struct dcache_lock *lock, dcache *txn, const char *line, int64_t count,
+                      const struct dcache_set_options *options)
 {
-    struct dcache_set_options options = claim_options(lock);
-    struct dcache_value value;
-    char line[OWNER_TEXT];
+    struct dcache_value value = dcache_text(line);
 
-    owner_format(self, line);
-    value = dcache_text(line);
-    options.flags |= flags;
     if (lock->kind == DCACHE_LOCK)
-        return dcache_set(txn, &lock->key, &value, &options);
-    return pair_set(txn, &lock->key, value, dcache_int(count), &options);
+        return dcache_set(txn, &lock->key, &value, options);
+    return pair_set(txn, &lock->key, value, dcache_int(count), options);
 }
 
 static bool is_takeable(const struct dcache_lock *lock, const struct hold *hold,
@@ -78,16 +74,20 @@ static bool is_takeable(const struct dcache_lock *lock, const struct hold *hold,
 /* Look and take, in one transaction: L2. */
 static int look_and_take(struct dcache_lock *lock, const struct owner *self)
 {
+    struct dcache_set_options options = claim_options(lock);
+    char line[OWNER_TEXT];
     struct hold hold;
     dcache *txn = NULL;
     int rc = dcache_begin(lock->cache, -1, &txn);
 
+    owner_format(self, line);
     if (rc == 0)
         rc = read_hold(lock, txn, self, &hold);
     if (rc == 0 && !is_takeable(lock, &hold, self))
         rc = CLAIM_HELD;
     if (rc == 0)
-        rc = write_hold(lock, txn, self, hold.mine && hold.count > 0 ? hold.count + 1 : 1, 0);
+        rc = write_hold(lock, txn, line, hold.mine && hold.count > 0 ? hold.count + 1 : 1,
+                        &options);
     if (rc == 0)
         return dcache_commit(txn);
     dcache_rollback(txn);
@@ -121,8 +121,29 @@ static int check_mine(const struct hold *hold)
     return hold->mine && hold->count > 0 ? 0 : os_fail(DCACHE_NOT_OWNER, "the lock is not ours");
 }
 
+/* The last hold goes to who has waited longest for it, else the item goes: L4. */
+static int pass_on(struct dcache_lock *lock, dcache *txn, struct handover *next)
+{
+    struct dcache_set_options options = claim_options(lock);
+    char line[OWNER_TEXT];
+
+    *next = handover_choose(lock->cache, &lock->key, line, &options.expire);
+    return next->place ? write_hold(lock, txn, line, 1, &options) : dcache_delete(txn, &lock->key);
+}
+
+static int give_one(struct dcache_lock *lock, dcache *txn, const struct owner *self, int64_t count)
+{
+    struct dcache_set_options options = claim_options(lock);
+    char line[OWNER_TEXT];
+
+    owner_format(self, line);
+    options.flags |= DCACHE_KEEP_EXPIRE;
+    return write_hold(lock, txn, line, count, &options);
+}
+
 int hold_give(struct dcache_lock *lock, const struct owner *self)
 {
+    struct handover next = {.place = NULL};
     struct hold hold;
     dcache *txn = NULL;
     int rc = dcache_begin(lock->cache, -1, &txn);
@@ -132,11 +153,30 @@ int hold_give(struct dcache_lock *lock, const struct owner *self)
     if (rc == 0)
         rc = check_mine(&hold);
     if (rc == 0 && hold.count > 1)
-        rc = write_hold(lock, txn, self, hold.count - 1, DCACHE_KEEP_EXPIRE);
+        rc = give_one(lock, txn, self, hold.count - 1);
     else if (rc == 0)
-        rc = dcache_delete(txn, &lock->key); /* L4 */
+        rc = pass_on(lock, txn, &next);
     if (rc == 0)
-        return dcache_commit(txn);
+        rc = dcache_commit(txn);
+    else
+        dcache_rollback(txn);
+    if (next.place)
+        handover_done(&next, rc == 0);
+    else if (rc == 0)
+        handover_poke(lock->cache, &lock->key);
+    return rc;
+}
+
+int hold_is_mine(struct dcache_lock *lock, const struct owner *self)
+{
+    struct hold hold;
+    dcache *txn = NULL;
+    int rc = dcache_begin(lock->cache, -1, &txn);
+
+    if (rc == 0)
+        rc = read_hold(lock, txn, self, &hold);
+    if (rc == 0)
+        rc = check_mine(&hold);
     dcache_rollback(txn);
     return rc;
 }
@@ -163,7 +203,11 @@ int hold_renew(struct dcache_lock *lock, const struct owner *self, double expire
 
 int hold_break(struct dcache_lock *lock)
 {
-    return dcache_delete(lock->cache, &lock->key);
+    int rc = dcache_delete(lock->cache, &lock->key);
+
+    if (rc == 0)
+        handover_poke(lock->cache, &lock->key);
+    return rc;
 }
 
 int hold_state(struct dcache_lock *lock, const struct owner *self,

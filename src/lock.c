@@ -1,6 +1,7 @@
 /* lock.c - locks for whoever shares a cache: waiting for one, and its life. What lies in the cache is
  * in hold.c and permits.c. */
 #include "claim.h"
+#include "handover.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -69,6 +70,8 @@ int dcache_lock_open(dcache *cache, const struct dcache_value *key,
         dcache_lock_close(lock);
         return rc;
     }
+    lock->held = lock->self.mark;
+    lock->next = lock->self.mark + 1;
     lock->bell = bell_of(lock->cache, &lock->key);
     *ret_lock = lock;
     return 0;
@@ -95,7 +98,9 @@ static int find_self(const struct dcache_lock *lock, struct owner *ret_self)
     *ret_self = lock->self;
     if (getpid() != lock->self.pid)
         rc = owner_self(ret_self);
-    ret_self->mark = lock->kind == DCACHE_RLOCK ? (uint64_t)gettid() : lock->self.mark;
+    ret_self->mark = lock->kind == DCACHE_RLOCK  ? (uint64_t)gettid()
+                     : lock->kind == DCACHE_LOCK ? atomic_load(&lock->held)
+                                                 : lock->self.mark;
     return rc;
 }
 
@@ -133,30 +138,83 @@ static int look_whether_free(struct dcache_lock *lock, const struct owner *self,
     return CLAIM_HELD;
 }
 
+/* Wait with a place for a hand-over, or else for the bell. Whether there was a sign to take it. */
+static bool sleep_for_sign(struct handover *place, const struct bell *bell, int64_t nanoseconds)
+{
+    return place->place ? handover_sleep(place, nanoseconds) : bell_sleep(bell, nanoseconds);
+}
+
+/* Until it is taken, or handed over (0 in both cases), or time is up. */
+static int wait_for(struct dcache_lock *lock, const struct owner *self, struct handover *place,
+                    int64_t deadline)
+{
+    struct bell bell = lock->bell;
+    int64_t patience = LOOK_FOREIGN, left;
+    bool sign = false;
+    int rc;
+
+    for (;;) {
+        bell_listen(&bell);
+        if (handover_is_granted(place))
+            return 0;
+        /* Who got a sign finds it free, but for another's bell or another who was quicker. */
+        rc = sign ? 0 : look_whether_free(lock, self, &patience);
+        if (rc == 0)
+            rc = take(lock, self);
+        if (rc == DCACHE_TIMEOUT && !store_owned_here(lock->cache->store))
+            rc = CLAIM_HELD; /* the cache is busy: there may be time left */
+        left = deadline - os_monotonic();
+        if (rc != CLAIM_HELD)
+            return rc;
+        if (left <= 0)
+            return os_fail(DCACHE_TIMEOUT, "the lock is held by another");
+        sign = sleep_for_sign(place, &bell, left < patience ? left : patience);
+    }
+}
+
+/* Who gives up may just be getting it: H2. */
+static int give_up(struct dcache_lock *lock, const struct owner *self, struct handover *place,
+                   int rc)
+{
+    if (!handover_leave(place) && hold_is_mine(lock, self) == 0)
+        rc = 0;
+    handover_forget(place);
+    return rc;
+}
+
+static int acquire(struct dcache_lock *lock, const struct owner *self, int64_t deadline)
+{
+    struct handover place = {.place = NULL};
+    char line[OWNER_TEXT];
+    int rc = take(lock, self);
+
+    if (rc != CLAIM_HELD)
+        return rc;
+    if (lock->kind != DCACHE_SEMAPHORE && deadline > 0) {
+        owner_format(self, line);
+        place = handover_join(lock->cache, &lock->key, line, lock->expire);
+    }
+    rc = wait_for(lock, self, &place, deadline);
+    if (rc < 0)
+        return give_up(lock, self, &place, rc);
+    handover_forget(&place);
+    return 0;
+}
+
 int dcache_lock_acquire(dcache_lock *lock, double timeout)
 {
-    int64_t deadline = os_deadline(timeout), patience = 0, left;
-    struct bell bell = lock->bell;
+    int64_t deadline = os_deadline(timeout);
     struct owner self;
-    bool rung = false;
     int rc = isnan(timeout) ? os_fail(DCACHE_INVALID, "a timeout cannot be NaN")
                             : find_self(lock, &self);
 
-    if (rc == 0)
-        rc = take(lock, &self);
-    while (rc == CLAIM_HELD) {
-        bell_listen(&bell);
-        /* Who was rung for finds it free, but for another's bell or another who was quicker. */
-        rc = rung ? 0 : look_whether_free(lock, &self, &patience);
-        if (rc == 0)
-            rc = take(lock, &self);
-        left = deadline - os_monotonic();
-        if (rc != CLAIM_HELD)
-            break;
-        if (left <= 0)
-            return os_fail(DCACHE_TIMEOUT, "the lock is held by another");
-        rung = bell_sleep(&bell, left < patience ? left : patience);
-    }
+    if (rc < 0)
+        return rc;
+    if (lock->kind == DCACHE_LOCK) /* else a thread could take another's hold for its own */
+        self.mark = atomic_fetch_add(&lock->next, 1);
+    rc = acquire(lock, &self, deadline);
+    if (rc == 0 && lock->kind == DCACHE_LOCK)
+        atomic_store(&lock->held, self.mark);
     return rc;
 }
 

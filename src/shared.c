@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
-#define VERSION 5
+#define VERSION 6
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
@@ -235,6 +235,8 @@ static int arrive(struct shared *shared)
         atomic_store(&segment->lock, 0);
         for (int i = 0; i < SHARED_BELLS; i++)
             atomic_store(&segment->bell[i].sleepers, 0);
+        for (int i = 0; i < SHARED_WAITERS; i++)
+            atomic_store(&segment->waiter[i].word, 0);
     }
     if (os_byte_lock(shared->fd, BYTE_PRESENT, F_RDLCK) < 0)
         return os_fail_errno("lock %s", SHARED_NAME);

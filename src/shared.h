@@ -21,6 +21,9 @@
 #define SHARED_NAME "cache.db-shared"
 #define SHARED_ACCESS_SLOTS 1024
 #define SHARED_BELLS 512
+#define SHARED_WAITERS 64
+#define SHARED_WAITER_KEY 64
+#define SHARED_WAITER_LINE 160
 
 /* What a read has noted about a row, until a writer brings it to the database. */
 struct shared_access {
@@ -34,6 +37,18 @@ struct shared_access {
 struct shared_bell {
     _Atomic uint32_t rings;
     _Atomic uint32_t sleepers; /* at least; who dies in its sleep costs a needless call a ring */
+};
+
+/* A place of who waits for a lock; see handover.h. */
+struct shared_waiter {
+    _Atomic uint32_t word; /* its state, and the number of its use */
+    _Atomic uint32_t process;
+    _Atomic uint32_t hash;
+    uint32_t key_size;
+    _Atomic uint64_t ticket;
+    double expire;
+    char key[SHARED_WAITER_KEY];
+    char line[SHARED_WAITER_LINE];
 };
 
 struct shared_segment {
@@ -52,6 +67,8 @@ struct shared_segment {
     _Atomic uint64_t timeouts; /* of writes */
     struct shared_access access[SHARED_ACCESS_SLOTS];
     struct shared_bell bell[SHARED_BELLS];
+    _Atomic uint64_t tickets; /* given to waiters */
+    struct shared_waiter waiter[SHARED_WAITERS];
 };
 
 struct shared {

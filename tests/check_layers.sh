@@ -12,6 +12,7 @@ claim
 fanout
 cache queue iterate bulk handle maintain backup
 evict check route pair
+handover
 entry bell
 txn
 store

@@ -3,10 +3,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "claim.h"
+#include "handover.h"
 #include "pickle.h"
 #include "sandbox.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 static dcache *cache;
 
@@ -357,6 +359,134 @@ static void waiters_get_it_one_after_the_other(void **state)
     }
 }
 
+/* ---- hand-over ---- */
+
+static int count_waiting(void)
+{
+    struct shared_segment *segment = cache->store->shared.segment;
+    int count = 0;
+
+    for (int i = 0; i < SHARED_WAITERS; i++)
+        count += atomic_load(&segment->waiter[i].word) % 8 == 2; /* as in handover.c */
+    return count;
+}
+
+static int order[4];
+static _Atomic int taken;
+
+static void *wait_in_turn(void *arg)
+{
+    int *number = arg;
+
+    if (dcache_lock_acquire(inherited, 20) == 0) {
+        order[taken++] = *number;
+        if (dcache_lock_release(inherited) < 0)
+            order[0] = -1;
+    }
+    return NULL;
+}
+
+static void who_has_waited_longest_gets_it(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        int numbers[4] = {0, 1, 2, 3};
+        pthread_t threads[4];
+
+        inherited = of_kind(kinds[way]);
+        taken = 0;
+        assert_int_equal(dcache_lock_acquire(inherited, 0), 0);
+        for (int i = 0; i < 4; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, wait_in_turn, &numbers[i]), 0);
+            while (count_waiting() <= i)
+                (void)sched_yield();
+        }
+        assert_int_equal(dcache_lock_release(inherited), 0);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(taken, 4);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(order[i], i);
+        assert_int_equal(count_of(cache), 0);
+        dcache_lock_close(inherited);
+    }
+}
+
+static void who_died_waiting_is_passed_over(void **state) /* H3 */
+{
+    struct child child;
+
+    (void)state;
+    inherited = of_kind(DCACHE_LOCK);
+    assert_int_equal(dcache_lock_acquire(inherited, 0), 0);
+    child = child_start(wait_for_it);
+    while (count_waiting() == 0)
+        (void)sched_yield();
+    assert_int_equal(child_kill(&child), -SIGKILL);
+    assert_int_equal(dcache_lock_release(inherited), 0);
+    assert_int_equal(count_of(cache), 0);
+    assert_int_equal(count_waiting(), 0);
+    dcache_lock_close(inherited);
+}
+
+static void a_place_is_left_or_granted_but_not_both(void **state) /* H1, H2 */
+{
+    struct dcache_value key = dcache_text("k"), other = dcache_text("l");
+    struct handover waiter, giver, next;
+    char line[OWNER_TEXT];
+    double expire = 0;
+
+    (void)state;
+    waiter = handover_join(cache, &key, "somebody", 7);
+    assert_null(handover_choose(cache, &other, line, &expire).place);
+    giver = handover_choose(cache, &key, line, &expire);
+    assert_ptr_equal(giver.place, waiter.place);
+    assert_string_equal(line, "somebody");
+    assert_true(expire == 7);
+    assert_null(handover_choose(cache, &key, line, &expire).place); /* one giver for each */
+    assert_false(handover_leave(&waiter));
+    handover_done(&giver, false);
+    assert_false(handover_is_granted(&waiter));
+    giver = handover_choose(cache, &key, line, &expire);
+    handover_done(&giver, true);
+    assert_true(handover_is_granted(&waiter));
+    handover_forget(&waiter);
+    assert_int_equal(count_waiting(), 0);
+
+    waiter = handover_join(cache, &key, "somebody", 0);
+    giver = handover_choose(cache, &key, line, &expire);
+    handover_forget(&waiter); /* has found out that the giver is dead */
+    next = handover_join(cache, &key, "another", 0);
+    handover_done(&giver, true); /* but he was only slow: H3 */
+    assert_false(handover_is_granted(&next));
+    handover_poke(cache, &key);
+    assert_true(handover_sleep(&next, 20000 * OS_MS));
+    assert_true(handover_leave(&next));
+}
+
+static void without_a_place_there_is_the_bell(void **state)
+{
+    struct dcache_value key = dcache_text("k");
+    struct handover places[SHARED_WAITERS + 1];
+    struct child child;
+
+    (void)state;
+    for (int i = 0; i <= SHARED_WAITERS; i++)
+        places[i] = handover_join(cache, &key, "somebody", 0);
+    assert_null(places[SHARED_WAITERS].place);
+    for (int i = 0; i < SHARED_WAITERS; i++) /* as if others waited for another key */
+        atomic_store(&places[i].place->hash, 0);
+    inherited = of_kind(DCACHE_LOCK);
+    assert_int_equal(dcache_lock_acquire(inherited, 0), 0);
+    child = child_start(wait_for_it);
+    assert_int_equal(child_hear(&child), 'w');
+    assert_int_equal(dcache_lock_release(inherited), 0);
+    assert_int_equal(child_end(&child), 0);
+    for (int i = 0; i < SHARED_WAITERS; i++)
+        assert_true(handover_leave(&places[i]));
+    dcache_lock_close(inherited);
+}
+
 /* ---- records ---- */
 
 static void hold_as(const struct owner *owner)
@@ -540,6 +670,10 @@ int main(void)
         TEST(a_child_does_not_own_what_its_parent_holds),
         TEST(a_dead_holders_lock_is_taken_over_at_once),
         TEST(waiters_get_it_one_after_the_other),
+        TEST(who_has_waited_longest_gets_it),
+        TEST(who_died_waiting_is_passed_over),
+        TEST(a_place_is_left_or_granted_but_not_both),
+        TEST(without_a_place_there_is_the_bell),
         TEST(only_who_is_certainly_gone_is_taken_for_dead),
         TEST(on_a_network_another_boot_may_be_another_machine),
         TEST(what_563_holds_is_held),
