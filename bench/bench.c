@@ -13,7 +13,7 @@ enum { PUBLISHED_KEYS = 100, MANY_KEYS = 5000, BATCH = 1000, WARM_UP = 1000, CYC
 
 static uint64_t *samples;
 static size_t sample_count, sample_room;
-dcache *cache;
+static dcache *cache;
 const char *directory;
 unsigned operations;
 static uint64_t rng;
@@ -36,7 +36,7 @@ void record(enum row row, int64_t ns)
     samples[sample_count++] = (uint64_t)row << 56 | (uint64_t)ns;
 }
 
-void open_cache(const char *setting, const char *text, int64_t number)
+static void open_cache(const char *setting, const char *text, int64_t number)
 {
     struct dcache_setting s = {setting, text ? dcache_text(text) : dcache_int(number)};
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);

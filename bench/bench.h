@@ -36,13 +36,11 @@ enum row {
     MEMOIZE
 };
 
-extern dcache *cache;
 extern const char *directory;
 extern unsigned operations;
 
 void expect(int rc, const char *what);
 void record(enum row row, int64_t ns);
-void open_cache(const char *setting, const char *text, int64_t number);
 
 /* structures.c */
 void mode_deque(void);

@@ -10,6 +10,13 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+static dcache *cache;
+
+static void open_cache(void)
+{
+    expect(dcache_open(directory, NULL, &cache), "open");
+}
+
 static dcache_lock *make_lock(enum dcache_lock_kind kind)
 {
     struct dcache_lock_options options = DCACHE_OPTIONS(struct dcache_lock_options);
@@ -27,7 +34,7 @@ static void mode_lock(enum row row, enum dcache_lock_kind kind)
     dcache_lock *lock;
     int64_t start;
 
-    open_cache(NULL, NULL, 0);
+    open_cache();
     lock = make_lock(kind);
     for (unsigned n = 0; n < operations; n++) {
         start = now_ns();
@@ -55,7 +62,7 @@ static void be_waiter(void)
 {
     dcache_lock *lock;
 
-    open_cache(NULL, NULL, 0);
+    open_cache();
     lock = make_lock(DCACHE_LOCK);
     for (unsigned n = 0; n < operations; n++) {
         wait_for_turn(1);
@@ -85,7 +92,7 @@ static void mode_handover(void)
         die("fork: %m");
     if (pid == 0)
         be_waiter();
-    open_cache(NULL, NULL, 0);
+    open_cache();
     lock = make_lock(DCACHE_LOCK);
     for (unsigned n = 0; n < operations; n++) {
         expect(dcache_lock_acquire(lock, DCACHE_FOREVER), "acquire");
@@ -107,7 +114,7 @@ static void mode_average(void)
     struct dcache_value key = dcache_text("average");
     int64_t start;
 
-    open_cache(NULL, NULL, 0);
+    open_cache();
     for (unsigned n = 0; n < operations; n++) {
         start = now_ns();
         expect(dcache_average_add(cache, &key, n, NULL), "average_add");
@@ -125,7 +132,7 @@ static void mode_throttle(void)
 
     options.count = 1e9;
     options.seconds = 1;
-    open_cache(NULL, NULL, 0);
+    open_cache();
     expect(dcache_throttle_reset(cache, &key, &options), "throttle_reset");
     for (unsigned n = 0; n < operations; n++) {
         start = now_ns();
@@ -152,7 +159,7 @@ static void mode_memoize(void)
 
     options.expire = 1e6;
     options.beta = 1;
-    open_cache(NULL, NULL, 0);
+    open_cache();
     for (unsigned n = 0; n <= operations; n++) {
         start = now_ns();
         expect(dcache_memoize(cache, &key, compute, NULL, &options, &entry), "memoize");
