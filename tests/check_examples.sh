@@ -59,6 +59,46 @@ try_index() {
     expect $'f\ne\nd\na\nc' "$(cat out)"
 }
 
+try_lock() {
+    for text in a b c d; do
+        ./lock cache numbered "$text" 25 &
+    done
+    wait
+    expect "$(seq 100)" "$(cut -d ' ' -f 1 numbered)" # none twice, none left out
+}
+
+try_memoize() {
+    expect '600851475143 6857
+97 97
+600851475143 6857
+2 computed' "$(./memoize cache 600851475143 97 600851475143)"
+    expect '97 97
+0 computed' "$(./memoize cache 97)"
+    ! ./memoize cache 1 >out 2>&1 || expect refused "$(cat out)"
+}
+
+try_semaphore() {
+    # Each job says with a directory that it is there; a third one would find no room.
+    cat >job <<'END'
+#!/bin/sh
+mkdir one 2>/dev/null && place=one || { mkdir two && place=two; } || exit 1
+echo "$1" >>done
+rmdir $place
+END
+    chmod +x job
+    ./semaphore cache 2 ./job a b c d e f
+    expect 'a b c d e f ' "$(sort done | tr '\n' ' ')"
+}
+
+try_throttle() {
+    local begin
+
+    begin=$(date +%s%N)
+    expect "$(seq 8)" "$(seq 8 | ./throttle cache 4 0.2)"
+    # Four at once, and four more at 20 a second.
+    [ $(($(date +%s%N) - begin)) -ge 199000000 ] || expect 'not sooner' sooner
+}
+
 for path in examples/*.c; do
     name=$(basename "$path" .c)
     mkdir "$tmp/$name"
