@@ -39,8 +39,9 @@ int claim_owner_lives(const struct dcache_lock *lock, const struct owner *owner,
 bool claim_owner_is_gone(const struct dcache_lock *lock, const struct owner *owner,
                          const struct owner *self);
 
-/* hold.c: LOCK and RLOCK. Each 0 or a status; CLAIM_HELD from take. */
-int hold_take(struct dcache_lock *lock, const struct owner *self);
+/* hold.c: LOCK and RLOCK. Each 0 or a status; CLAIM_HELD from take. What is ours already, for who has
+ * waited for it, was handed over, and not acquired once more. */
+int hold_take(struct dcache_lock *lock, const struct owner *self, bool waited);
 int hold_give(struct dcache_lock *lock, const struct owner *self); /* to who has waited longest */
 int hold_is_mine(struct dcache_lock *lock,
                  const struct owner *self); /* or NOT_OWNER, for certain */

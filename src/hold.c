@@ -61,6 +61,11 @@ static int write_hold(const struct dcache_lock *lock, dcache *txn, const char *l
     return pair_set(txn, &lock->key, value, dcache_int(count), options);
 }
 
+static bool is_mine(const struct hold *hold)
+{
+    return hold->mine && hold->count > 0;
+}
+
 static bool is_takeable(const struct dcache_lock *lock, const struct hold *hold,
                         const struct owner *self)
 {
@@ -72,7 +77,7 @@ static bool is_takeable(const struct dcache_lock *lock, const struct hold *hold,
 }
 
 /* Look and take, in one transaction: L2. */
-static int look_and_take(struct dcache_lock *lock, const struct owner *self)
+static int look_and_take(struct dcache_lock *lock, const struct owner *self, bool waited)
 {
     struct dcache_set_options options = claim_options(lock);
     char line[OWNER_TEXT];
@@ -83,18 +88,21 @@ static int look_and_take(struct dcache_lock *lock, const struct owner *self)
     owner_format(self, line);
     if (rc == 0)
         rc = read_hold(lock, txn, self, &hold);
+    if (rc == 0 && waited && is_mine(&hold)) {
+        dcache_rollback(txn); /* there is nothing to write */
+        return 0;
+    }
     if (rc == 0 && !is_takeable(lock, &hold, self))
         rc = CLAIM_HELD;
     if (rc == 0)
-        rc = write_hold(lock, txn, line, hold.mine && hold.count > 0 ? hold.count + 1 : 1,
-                        &options);
+        rc = write_hold(lock, txn, line, is_mine(&hold) ? hold.count + 1 : 1, &options);
     if (rc == 0)
         return dcache_commit(txn);
     dcache_rollback(txn);
     return rc;
 }
 
-int hold_take(struct dcache_lock *lock, const struct owner *self)
+int hold_take(struct dcache_lock *lock, const struct owner *self, bool waited)
 {
     struct dcache_set_options options = claim_options(lock);
     struct dcache_value value;
@@ -103,7 +111,7 @@ int hold_take(struct dcache_lock *lock, const struct owner *self)
     int rc;
 
     if (lock->kind == DCACHE_RLOCK)
-        return look_and_take(lock, self);
+        return look_and_take(lock, self, waited);
     /* A LOCK is most often free, and then one operation takes it. */
     owner_format(self, line);
     value = dcache_text(line);
@@ -111,14 +119,14 @@ int hold_take(struct dcache_lock *lock, const struct owner *self)
     if (rc != DCACHE_EXISTS)
         return rc;
     rc = read_hold(lock, lock->cache, self, &hold);
-    if (rc == 0)
-        rc = is_takeable(lock, &hold, self) ? look_and_take(lock, self) : CLAIM_HELD;
+    if (rc == 0 && !(waited && is_mine(&hold)))
+        rc = is_takeable(lock, &hold, self) ? look_and_take(lock, self, waited) : CLAIM_HELD;
     return rc;
 }
 
 static int check_mine(const struct hold *hold)
 {
-    return hold->mine && hold->count > 0 ? 0 : os_fail(DCACHE_NOT_OWNER, "the lock is not ours");
+    return is_mine(hold) ? 0 : os_fail(DCACHE_NOT_OWNER, "the lock is not ours");
 }
 
 /* The last hold goes to who has waited longest for it, else the item goes: L4. */

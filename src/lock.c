@@ -106,9 +106,10 @@ static int find_self(const struct dcache_lock *lock, struct owner *ret_self)
 
 /* ---- acquire ---- */
 
-static int take(struct dcache_lock *lock, const struct owner *self)
+static int take(struct dcache_lock *lock, const struct owner *self, bool waited)
 {
-    return lock->kind == DCACHE_SEMAPHORE ? permits_take(lock, self) : hold_take(lock, self);
+    return lock->kind == DCACHE_SEMAPHORE ? permits_take(lock, self)
+                                          : hold_take(lock, self, waited);
 }
 
 static int look(struct dcache_lock *lock, const struct owner *self,
@@ -129,7 +130,7 @@ static int look_whether_free(struct dcache_lock *lock, const struct owner *self,
     if (rc < 0)
         return rc;
     if (state.holds < (lock->kind == DCACHE_SEMAPHORE ? lock->permits : 1) || state.alive == 0 ||
-        (lock->kind == DCACHE_RLOCK && state.mine))
+        (lock->kind != DCACHE_SEMAPHORE && state.mine))
         return 0;
     left = state.expire_time - os_now();
     *ret_patience = state.pid != 0 && bell_is_shared(&lock->bell) ? LOOK : LOOK_FOREIGN;
@@ -160,7 +161,7 @@ static int wait_for(struct dcache_lock *lock, const struct owner *self, struct h
         /* Who got a sign finds it free, but for another's bell or another who was quicker. */
         rc = sign ? 0 : look_whether_free(lock, self, &patience);
         if (rc == 0)
-            rc = take(lock, self);
+            rc = take(lock, self, true);
         if (rc == DCACHE_TIMEOUT && !store_owned_here(lock->cache->store))
             rc = CLAIM_HELD; /* the cache is busy: there may be time left */
         left = deadline - os_monotonic();
@@ -186,7 +187,7 @@ static int acquire(struct dcache_lock *lock, const struct owner *self, int64_t d
 {
     struct handover place = {.place = NULL};
     char line[OWNER_TEXT];
-    int rc = take(lock, self);
+    int rc = take(lock, self, false);
 
     if (rc != CLAIM_HELD)
         return rc;

@@ -464,6 +464,25 @@ static void a_place_is_left_or_granted_but_not_both(void **state) /* H1, H2 */
     assert_true(handover_leave(&next));
 }
 
+/* Between the commit of who gives it and his word, who waits may look by himself. */
+static void what_was_handed_over_is_not_acquired_once_more(void **state)
+{
+    dcache_lock *lock = of_kind(DCACHE_RLOCK);
+    struct owner self = lock->self;
+
+    (void)state;
+    self.mark = (uint64_t)gettid();
+    assert_int_equal(dcache_lock_acquire(lock, 0), 0); /* as if another had stored it */
+    assert_int_equal(hold_take(lock, &self, true), 0);
+    assert_int_equal(state_of(lock).holds, 1);
+    assert_int_equal(hold_take(lock, &self, false), 0);
+    assert_int_equal(state_of(lock).holds, 2);
+    assert_int_equal(hold_is_mine(lock, &self), 0);
+    self.mark++;
+    assert_int_equal(hold_is_mine(lock, &self), DCACHE_NOT_OWNER);
+    dcache_lock_close(lock);
+}
+
 static void without_a_place_there_is_the_bell(void **state)
 {
     struct dcache_value key = dcache_text("k");
@@ -673,6 +692,7 @@ int main(void)
         TEST(who_has_waited_longest_gets_it),
         TEST(who_died_waiting_is_passed_over),
         TEST(a_place_is_left_or_granted_but_not_both),
+        TEST(what_was_handed_over_is_not_acquired_once_more),
         TEST(without_a_place_there_is_the_bell),
         TEST(only_who_is_certainly_gone_is_taken_for_dead),
         TEST(on_a_network_another_boot_may_be_another_machine),
