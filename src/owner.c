@@ -31,25 +31,52 @@ static int read_proc(const char *path, char *text, size_t room)
     return 0;
 }
 
+/* A number and what ends it, which is stepped over. */
+static bool take_number(const char **at, char end, uint64_t *ret)
+{
+    char *after;
+
+    if (**at < '0' || **at > '9')
+        return false;
+    errno = 0;
+    *ret = strtoull(*at, &after, 10);
+    if (errno != 0 || *after != end)
+        return false;
+    *at = after + 1;
+    return true;
+}
+
+/* The n-th word from here on, or NULL. */
+static const char *nth_word(const char *at, int n)
+{
+    while (at && n-- > 1) {
+        at = strchr(at, ' ');
+        at += at != NULL;
+    }
+    return at;
+}
+
 /* When a process began, 0 if that is not to be known; and whether it has ended, but for being waited
- * for. (Of a process whose first thread has ended the rest may live on.) */
+ * for. (Of a process whose first thread has ended the rest may live on.) proc(5): the state is the
+ * third word, the number of threads the twentieth, the beginning the twenty-second. */
 static int look_up(int64_t pid, uint64_t *ret_start, bool *ret_ended)
 {
-    char path[40], text[1024], *at, state = 0;
-    long threads = 0;
+    const char *state, *threads, *start;
+    char path[40], text[1024];
+    uint64_t count;
     int rc;
 
     *ret_start = 0;
     *ret_ended = false;
     (void)snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid); /* fits */
     rc = read_proc(path, text, sizeof text);
-    at = strrchr(text, ')'); /* the name before it may hold anything */
-    if (rc == 0 && at &&
-        sscanf(at + 1,
-               " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d "
-               "%" SCNu64,
-               &state, &threads, ret_start) == 3)
-        *ret_ended = (state == 'Z' || state == 'X') && threads <= 1;
+    state = strrchr(text, ')'); /* the name before it may hold anything */
+    state = state ? nth_word(state, 2) : NULL;
+    threads = nth_word(state, 18);
+    start = nth_word(threads, 3);
+    if (rc == 0 && start && take_number(&threads, ' ', &count) &&
+        take_number(&start, ' ', ret_start))
+        *ret_ended = (*state == 'Z' || *state == 'X') && count <= 1;
     return rc;
 }
 
@@ -104,16 +131,21 @@ void owner_format(const struct owner *owner, char text[OWNER_TEXT])
 bool owner_parse(const struct dcache_value *value, struct owner *ret_owner)
 {
     char text[OWNER_TEXT];
-    int end = 0;
+    const char *at = text;
+    uint64_t pid;
 
     if (value->type != DCACHE_TEXT || value->size >= sizeof text)
         return false;
     memcpy(text, value->data, value->size);
     text[value->size] = 0;
-    return sscanf(text, "%" SCNd64 "-%" SCNu64 " %" SCNu64 " %" SCNu64 " %39s%n", &ret_owner->pid,
-                  &ret_owner->mark, &ret_owner->start, &ret_owner->pids, ret_owner->boot,
-                  &end) == 5 &&
-           (size_t)end == value->size;
+    if (!take_number(&at, '-', &pid) || pid > INT32_MAX ||
+        !take_number(&at, ' ', &ret_owner->mark) || !take_number(&at, ' ', &ret_owner->start) ||
+        !take_number(&at, ' ', &ret_owner->pids) || !*at || strlen(at) >= sizeof ret_owner->boot ||
+        strlen(text) != value->size)
+        return false;
+    ret_owner->pid = (int64_t)pid;
+    memcpy(ret_owner->boot, at, strlen(at) + 1);
+    return true;
 }
 
 bool owner_equals(const struct owner *a, const struct owner *b)

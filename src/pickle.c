@@ -306,7 +306,7 @@ static int close_tuple(struct reader *r, int opcode)
     size_t count = r->tuple->count;
     bool good = opcode == TUPLE         ? r->marked
                 : opcode == EMPTY_TUPLE ? !r->marked && count == 0
-                                        : !r->marked && count == (size_t)(opcode - TUPLE1 + 1);
+                                        : !r->marked && count == (size_t)opcode - TUPLE1 + 1;
 
     if (!good || r->closed)
         return refuse();

@@ -557,6 +557,39 @@ static void only_who_is_certainly_gone_is_taken_for_dead(void **state)
     dcache_lock_close(lock);
 }
 
+static void what_is_no_line_is_nobody(void **state)
+{
+    static const char *const others[] = {"",
+                                         "12-3456",
+                                         "12-34 5 6",
+                                         "12-34 5 6 ",
+                                         "-1-2 3 4 b",
+                                         "12 34 5 6 b",
+                                         "12-34 5 x b",
+                                         "12-34  5 6 b",
+                                         "4294967296-1 2 3 b",
+                                         "1-99999999999999999999 2 3 b",
+                                         "1-2 3 4 a-boot-id-that-is-longer-than-any-that-there-is"};
+    struct owner owner, self;
+    struct dcache_value value = dcache_text("12-34 5 6 boot");
+    char line[OWNER_TEXT];
+
+    (void)state;
+    assert_true(owner_parse(&value, &owner));
+    owner_format(&owner, line);
+    assert_string_equal(line, "12-34 5 6 boot");
+    assert_int_equal(owner_self(&self), 0);
+    self.mark = UINT64_MAX;
+    owner_format(&self, line);
+    value = dcache_text(line);
+    assert_true(owner_parse(&value, &owner));
+    assert_true(owner_equals(&owner, &self));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        value = dcache_text(others[i]);
+        assert_false(owner_parse(&value, &owner));
+    }
+}
+
 static void on_a_network_another_boot_may_be_another_machine(void **state)
 {
     struct owner owner, self;
@@ -695,6 +728,7 @@ int main(void)
         TEST(what_was_handed_over_is_not_acquired_once_more),
         TEST(without_a_place_there_is_the_bell),
         TEST(only_who_is_certainly_gone_is_taken_for_dead),
+        TEST(what_is_no_line_is_nobody),
         TEST(on_a_network_another_boot_may_be_another_machine),
         TEST(what_563_holds_is_held),
         TEST(another_value_under_the_key_is_an_error),
