@@ -16,6 +16,10 @@ hold() {
     tool=$!
     read -r command <held
 }
+# Who has ended may stay a zombie, where nobody waits for orphans.
+alive() {
+    [ -e "/proc/$1" ] && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"
+}
 hold k
 t diskcache lock --timeout 0 k echo never
 t diskcache --timeout 20ms lock k echo never
@@ -31,7 +35,7 @@ hold k
     wait "$tool"
 } 2>/dev/null
 t diskcache lock k echo free
-while kill -0 "$command" 2>/dev/null; do :; done
+while alive "$command"; do :; done
 t diskcache ls
 echo "--- told to end"
 hold k
