@@ -9,9 +9,10 @@ export PYTHONDONTWRITEBYTECODE = 1
 all: ready-to-build
 	@scripts/build.sh plain
 
-# The library and the tool at work on real files; needs nothing but git, make, gcc and python3.
-demo: all
-	@examples/demo.sh $(TOOL)
+# The library and the tool at work on real files; needs nothing but git, make, gcc and
+# python3, from which it reads its results at the end.
+demo: all python
+	@examples/demo.sh $(TOOL) .venv/bin/python
 
 # The Python package, in the virtual environment .venv of this clone.
 python: ready-to-build

@@ -1,5 +1,5 @@
 #!/bin/bash
-# demo.sh [TOOL]: remember the results of real work.
+# demo.sh [TOOL [PYTHON]]: remember the results of real work.
 #
 # Compresses every regular file of a real tree twice through `diskcache run`: the first pass runs
 # gzip for each, the second takes what it made from the cache. The two have to be the same, byte
@@ -9,6 +9,7 @@
 set -euo pipefail
 
 tool=$(realpath "${1:-diskcache}")
+python=$(realpath -s "${2:-.}") # -s: that of a virtual environment is a link
 most=${DEMO_FILES:-5000}
 jobs=$(nproc)
 work=$(mktemp -d "${TMPDIR:-/tmp}/diskcache-demo-XXXXXX")
@@ -128,3 +129,25 @@ show() {
 show stats
 show ls --long --sort size --reverse --limit 5
 show check || fail 'check has found problems'
+
+# The same directory, from Python.
+[ $# -gt 1 ] || exit 0
+printf '\n$ python\n'
+"$python" - "$cache" <<'END'
+import sys
+
+import diskcache
+
+program = """
+cache = diskcache.Cache(sys.argv[1])
+len(cache), cache.volume()
+key, record = cache.peekitem()
+key, type(record).__name__, len(record)
+cache.check()
+cache.close()
+"""
+for line in program.strip().splitlines():
+    print('>>>', line)
+    code = compile(line, 'demo', 'single')
+    exec(code)
+END

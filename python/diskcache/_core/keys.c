@@ -269,8 +269,11 @@ int key_call(struct call *call, struct key *key, bool writes, key_step *step, vo
     if (key_others(key, call) < 0)
         return DCACHE_CALLBACK;
     Py_BEGIN_ALLOW_THREADS
-    for (int i = 0; rc == DCACHE_NOT_FOUND && i < key->other_count; i++)
-        rc = step(call->cache, &key->others[i].value, arg);
+    for (int i = 0; rc == DCACHE_NOT_FOUND && i < key->other_count; i++) {
+        rc = dcache_contains(call->cache, &key->others[i].value); /* which does not count */
+        if (rc == 0)
+            rc = step(call->cache, &key->others[i].value, arg);
+    }
     Py_END_ALLOW_THREADS
     return rc;
 }
