@@ -11,7 +11,8 @@ import itertools
 import pickle
 import pickletools
 
-LIMIT = 32  # three equal strings have five ways, four have fifteen
+LIMIT = 32
+MANY = 4  # equal strings; three have five ways, four have fifteen
 
 
 def pickles(key, protocol):
@@ -38,13 +39,14 @@ def _leaves(part):
 
 
 def _partitions(count):
-    """All ways to divide `count` things into groups: the group of each, counted from 0."""
-    if count == 0:
-        yield ()
-        return
-    for head in _partitions(count - 1):
-        for group in range(max(head, default=-1) + 2):
-            yield head + (group,)
+    """Ways to divide `count` things into groups: the group of each, counted from 0. Of many things
+    only the two that are likely, all in one and each in its own."""
+    if count > MANY:
+        return [(0,) * count, tuple(range(count))]
+    ways = [()]
+    for _ in range(count):
+        ways = [head + (group,) for head in ways for group in range(max(head, default=-1) + 2)]
+    return ways
 
 
 def _copies(key, shared):

@@ -1,5 +1,6 @@
 from typing import Any
 
 LIMIT: int
+MANY: int
 
 def pickles(key: Any, protocol: int) -> list[bytes]: ...
