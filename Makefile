@@ -18,6 +18,10 @@ demo: all python
 python: ready-to-build
 	@scripts/python.sh
 
+# The package and its core's tests on every CPython of this machine, from 3.9 on.
+pythons: ready-to-build
+	@scripts/pythons.sh
+
 # Everything that has to be true of a commit. Ends with "N passed, N failed".
 check: ready-to-check
 	@scripts/check.sh
@@ -70,5 +74,5 @@ ready-to-build:
 ready-to-check:
 	@scripts/bootstrap.sh check
 
-.PHONY: all demo python check bench install torture sanitize tsan valgrind coverage tidy format clean \
+.PHONY: all demo python pythons check bench install torture sanitize tsan valgrind coverage tidy format clean \
 	ready-to-build ready-to-check
