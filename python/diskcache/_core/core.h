@@ -134,7 +134,7 @@ struct call {
 };
 
 /* Find what to call the library with. call_end() is right in any case. */
-int call_begin(struct call *call, PyObject *self);
+int call_begin(struct call *call, PyObject *object);
 void call_end(struct call *call);
 
 /* From here on it is about this key: in a fanout, each shard has a Disk, which keeps its files. */
@@ -252,9 +252,9 @@ PyObject *result_default(PyObject *value, bool expire_time, bool tag);
 
 extern PyMethodDef operation_methods[], queue_methods[], bulk_methods[], whole_methods[];
 
-PyObject *operation_subscript(PyObject *self, PyObject *key);
-int operation_assign(PyObject *self, PyObject *key, PyObject *value);
-int operation_contains(PyObject *self, PyObject *key);
+PyObject *operation_subscript(PyObject *self, PyObject *object);
+int operation_assign(PyObject *self, PyObject *object, PyObject *value);
+int operation_contains(PyObject *self, PyObject *object);
 Py_ssize_t whole_length(PyObject *self);
 PyObject *iterate_forward(PyObject *self);
 

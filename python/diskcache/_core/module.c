@@ -123,7 +123,8 @@ static int add_kin(PyObject *module)
 
 static int add_types(PyObject *module, struct state *s)
 {
-    PyMethodDef *const tables[] = {operation_methods, iterate_methods, bulk_methods, whole_methods};
+    PyMethodDef *const tables[] = {operation_methods, iterate_methods, bulk_methods, whole_methods,
+                                   NULL};
 
     s->cache_type = add_type(module, &cache_spec, NULL);
     s->iter_type = add_type(module, &iter_spec, NULL);
@@ -131,7 +132,7 @@ static int add_types(PyObject *module, struct state *s)
     s->stats_type = PyStructSequence_NewType(&stats_desc);
     if (!s->cache_type || !s->iter_type || !s->txn_type || !s->stats_type)
         return -1;
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+    for (int i = 0; tables[i]; i++)
         if (add_methods(s->cache_type, tables[i]) < 0)
             return -1;
     return add_queue_methods(module, s->cache_type) < 0 ? -1 : add_kin(module);
