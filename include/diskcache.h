@@ -413,7 +413,8 @@ DCACHE_API void dcache_rollback(dcache *txn);
 
 enum dcache_flags {
     /* set, add, push, incr */
-    DCACHE_PINNED = 1,      /* no eviction policy takes this item, here or in 5.6.3 */
+    DCACHE_PINNED = 1,      /* no eviction policy takes this item; 5.6.3, which takes ten items at a
+                               time, only when there are hardly any others */
     DCACHE_MUST_EXIST = 2,  /* incr: NOT_FOUND rather than beginning from `initial` */
     DCACHE_KEEP_EXPIRE = 4, /* touch, set: keep the expiry that a live item has (incr does) */
     /* get, pop, pull, peek, iterate */

@@ -4,8 +4,8 @@
  *
  * They work across all processes that use the directory, on single caches and fanouts, and on the
  * records of 5.6.3's recipes of the same names (a process of 5.6.3 and one of ours exclude each
- * other). Their keys are pinned: no eviction policy takes them. Times are in seconds; the conventions
- * are those of <diskcache.h>.
+ * other). Their keys are pinned, see DCACHE_PINNED. Times are in seconds; the conventions are those of
+ * <diskcache.h>.
  */
 #ifndef DISKCACHE_RECIPES_H
 #define DISKCACHE_RECIPES_H
