@@ -272,7 +272,7 @@ class _Directory(_core.Cache):
 
     def _incr_by_disk(self, key, delta, default, retry, expire, tag):
         """incr() where a number is stored as a Disk has it."""
-        with self.transact(retry=retry):
+        with _Directory.transact(self, retry=retry):  # FanoutCache's own would wait
             value, old_tag = self.get(key, default=ENOVAL, tag=True)
             if value is not ENOVAL:
                 value += delta

@@ -303,6 +303,11 @@ def test_a_json_disk(package, tmp_path):
         for number in range(10):
             fanout[[number, 'x']] = {'n': number}
         assert sorted(key[0] for key in fanout) == list(range(10)) and fanout[[3, 'x']] == {'n': 3}
+        assert fanout.incr('n', default=5) == 6 and fanout['n'] == 6
+        if is_ours(package):
+            assert fanout.decr('n') == 5
+            with busy(fanout, fanout._hash('n') % 2):
+                assert fanout.incr('n') is None
 
 
 @pytest.mark.parametrize('writer', ['ours', 'oracle'])
