@@ -103,7 +103,7 @@ def test_what_comes_before_a_failure_is_appended(deque):
 
     with pytest.raises(LookupError):
         deque.extend(items())
-    with pytest.raises(Exception, match='pickle'):
+    with pytest.raises((AttributeError, pickle.PicklingError)):
         deque.extend(['g', lambda: None, 'never'])
     assert list(deque) == list('abcdefg')
 
