@@ -25,7 +25,7 @@ CLASSES = [
 NOT_SPECIAL = {
     '__module__', '__doc__', '__dict__', '__weakref__', '__qualname__', '__firstlineno__',
     '__static_attributes__', '__abstractmethods__', '__annotations__', '__parameters__',
-    '__orig_bases__', '__slots__', '_abc_impl', '__new__', '__type_params__',
+    '__orig_bases__', '__slotnames__', '__slots__', '_abc_impl', '__new__', '__type_params__',
     '__getattr__',  # by which 5.6.3's FanoutCache has the settings of its shards as attributes
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import packages
+from differences import differs
 
 HERE = Path(__file__).parent
 DJANGO_42 = packages.ROOT / 'build/django-4.2'
@@ -23,6 +24,17 @@ from django.core.management import execute_from_command_line
 print('Django', django.get_version())
 execute_from_command_line(['-', 'test', 'django_project', '-v', '1'])
 """
+
+
+def test_close_of_a_django_cache_closes_nothing(package, tmp_path):
+    pytest.importorskip('django')
+    cache = package.DjangoCache(str(tmp_path), {'SHARDS': 1})
+    cache.set('k', 1)
+    cache.close()
+    links = [os.readlink(link) for link in Path('/proc/self/fd').iterdir() if link.is_symlink()]
+    still_open = any(link.startswith(str(tmp_path)) for link in links)
+    assert still_open == (packages.is_ours(package) and differs('django-close'))
+    assert cache.get('k') == 1
 
 
 @pytest.mark.parametrize('version', ['newest', '4.2'])
