@@ -1,6 +1,7 @@
 /* os.c - the only file that talks to the kernel and the allocator. See os.h. */
 #include "os.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -338,9 +339,9 @@ int os_ftruncate(int fd, int64_t size)
     return FAULT(EIO) ? -1 : ftruncate(fd, size);
 }
 
-int os_fallocate(int fd, int64_t size)
+int os_fallocate(int fd, int64_t offset, int64_t size)
 {
-    int error = FAULT(ENOSPC) ? ENOSPC : posix_fallocate(fd, 0, size);
+    int error = FAULT(ENOSPC) ? ENOSPC : posix_fallocate(fd, offset, size);
 
     errno = error;
     return error ? -1 : 0;
@@ -477,6 +478,25 @@ double os_uniform(void)
         if (os_random(&bits, sizeof bits) < 0)
         bits = UINT64_MAX;
     return (double)((bits >> 11) + 1) * 0x1p-53;
+}
+
+/* As text: 32 hex digits among dashes. */
+int os_boot_id(unsigned char ret_id[16])
+{
+    int fd = os_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+    char text[64] = {0};
+    ssize_t got = fd < 0 ? -1 : os_read(fd, text, sizeof text - 1);
+
+    os_close(fd);
+    memset(ret_id, 0, 16);
+    for (int i = 0, digits = 0; i < got && digits < 32; i++)
+        if (isxdigit((unsigned char)text[i])) {
+            char digit[2] = {text[i], 0};
+
+            ret_id[digits / 2] = (unsigned char)(ret_id[digits / 2] << 4 | strtoul(digit, NULL, 16));
+            digits++;
+        }
+    return got < 0 ? -1 : 0;
 }
 
 int os_memfd(const char *name)

@@ -74,7 +74,7 @@ int os_unlinkat(int dir, const char *name, int flags);
 int os_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int os_linkat(int from_dir, const char *from, int to_dir, const char *to);
 int os_ftruncate(int fd, int64_t size);
-int os_fallocate(int fd, int64_t size);
+int os_fallocate(int fd, int64_t offset, int64_t size);
 int os_fsync(int fd);
 int os_fdatasync(int fd);
 /* Names in a directory but for . and .., in one allocation that the caller frees. */
@@ -83,6 +83,7 @@ ssize_t os_read(int fd, void *buffer, size_t size);      /* restarts after signa
 int os_write_all(int fd, const void *data, size_t size); /* all or -1 */
 int os_random(void *buffer, size_t size);
 double os_uniform(void); /* in (0, 1]; where no random bytes can be had: 1 */
+int os_boot_id(unsigned char ret_id[16]); /* of the running kernel: another after each start */
 int os_memfd(const char *name);
 char *os_realpath(const char *path);
 bool os_is_network(int fd); /* shared mappings of files there are not shared between hosts */

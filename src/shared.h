@@ -1,7 +1,8 @@
 /* shared.h - the mapped segment `cache.db-shared`: the write lock, counters, access records, bells.
  *
  * All processes of this library that have a directory open map this file. It holds nothing that
- * may not be lost. It goes away with the last close.
+ * may not be lost but the records of the memtable that are not in SQLite yet (memtable.h). It goes
+ * away with the last close, unless there are such.
  *
  * Invariants
  *  S1  A process registers a slot: an open-file-description lock on one byte of the file. The
@@ -36,15 +37,43 @@ struct shared_bell {
     _Atomic uint32_t sleepers; /* at least; who dies in its sleep costs a needless call a ring */
 };
 
+/* A lock between processes: S2 to S4. */
+struct shared_mutex {
+    _Atomic uint32_t word;
+    _Atomic uint32_t unused;
+    _Atomic int64_t waiting_since; /* monotonic, of who has waited longest, roughly; 0: nobody */
+};
+
+/* The memtable: see memtable.h, which gives each field its meaning. What readers look at all the
+ * time is on another cache line than what each write changes. */
+struct shared_memtable {
+    _Atomic uint64_t capacity;
+    _Atomic uint64_t floor;
+    _Atomic uint64_t known;
+    char between[64];
+    _Atomic uint64_t head;
+    _Atomic uint64_t tail;
+    _Atomic uint64_t visible;
+    _Atomic uint64_t drained;
+    struct shared_mutex append;
+    char and[64];
+    _Atomic uint32_t stirred; /* what helpers sleep on */
+    _Atomic uint32_t sleepers;
+    _Atomic int64_t turned; /* monotonic: when the ring came round last */
+    _Atomic uint64_t turn;  /* the position then */
+    unsigned char boot[16]; /* of the kernel under which this was written */
+};
+
+#define SHARED_RING_MOST (UINT64_C(32) << 20)
+#define SHARED_INDEX_MOST (SHARED_RING_MOST / 8)
+
 struct shared_segment {
     uint32_t magic;
     uint32_t version; /* of this layout */
     uint32_t size;
-    _Atomic uint32_t lock;
-    _Atomic uint32_t unused;
     _Atomic uint32_t settings_epoch; /* grows with each change of a setting */
     _Atomic uint32_t accesses;       /* noted since the last flush */
-    _Atomic int64_t waiting_since;   /* monotonic, of who has waited longest, roughly; 0: nobody */
+    struct shared_mutex lock;        /* of everything that writes to SQLite */
     _Atomic int64_t checkpointing;   /* monotonic: since when somebody is at it; 0: nobody */
     _Atomic int64_t headroom;        /* bytes that may surely be stored before the size limit */
     _Atomic uint64_t hits;           /* not yet in the database */
@@ -52,7 +81,13 @@ struct shared_segment {
     _Atomic uint64_t timeouts; /* of writes */
     struct shared_access access[SHARED_ACCESS_SLOTS];
     struct shared_bell bell[SHARED_BELLS];
+    struct shared_memtable memtable;
 };
+
+/* Behind the segment, in the same mapping; in the file as far as it is allocated. */
+#define SHARED_INDEX_OFFSET ((sizeof(struct shared_segment) + 4095) / 4096 * 4096)
+#define SHARED_RING_OFFSET (SHARED_INDEX_OFFSET + SHARED_INDEX_MOST)
+#define SHARED_MAPPED (SHARED_RING_OFFSET + SHARED_RING_MOST)
 
 struct shared {
     struct shared_segment *segment;
@@ -80,6 +115,13 @@ void shared_forked(struct shared *shared);
 /* Take the write lock, waiting until `deadline` at most (0: do not wait). Fails: TIMEOUT. */
 int shared_lock(struct shared *shared, int64_t deadline);
 void shared_unlock(struct shared *shared);
+
+/* The same for another lock of the segment. */
+int shared_mutex_lock(struct shared *shared, struct shared_mutex *mutex, int64_t deadline);
+void shared_mutex_unlock(struct shared *shared, struct shared_mutex *mutex);
+
+/* Have the file reach from `offset` on for `size` bytes, with blocks of its own. Fails: FULL IO. */
+int shared_allocate(struct shared *shared, uint64_t offset, uint64_t size);
 
 /* Whether the process that has a slot lives: 1, 0, or -1 when nobody can know: for who asks, or for
  * who has the slot, the memory is private. */

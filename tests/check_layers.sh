@@ -15,6 +15,7 @@ evict check route pair
 entry bell
 txn
 store
+memtable
 schema
 settings
 row

@@ -289,7 +289,7 @@ static void assert_nothing_is_held(const struct store *store)
     for (struct db *db = store->pool.idle; db; db = db->next)
         idle++;
     assert_int_equal(idle, store->pool.connections);
-    assert_int_equal(store->shared.segment->lock, 0);
+    assert_int_equal(store->shared.segment->lock.word, 0);
     assert_int_equal(store->owner, 0);
 }
 
