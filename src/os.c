@@ -492,8 +492,9 @@ int os_boot_id(unsigned char ret_id[16])
     for (int i = 0, digits = 0; i < got && digits < 32; i++)
         if (isxdigit((unsigned char)text[i])) {
             char digit[2] = {text[i], 0};
+            unsigned long value = ret_id[digits / 2] * 16UL + strtoul(digit, NULL, 16);
 
-            ret_id[digits / 2] = (unsigned char)(ret_id[digits / 2] << 4 | strtoul(digit, NULL, 16));
+            ret_id[digits / 2] = (unsigned char)value;
             digits++;
         }
     return got < 0 ? -1 : 0;
