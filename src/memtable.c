@@ -406,6 +406,16 @@ static void list_again(struct shared *shared)
     }
 }
 
+bool memtable_try(struct shared *shared)
+{
+    struct shared_memtable *m = table(shared);
+    bool locked = shared_mutex_try(shared, &m->append);
+
+    if (locked && load(&m->visible) != load(&m->tail))
+        list_again(shared);
+    return locked;
+}
+
 int memtable_lock(struct shared *shared, int64_t deadline)
 {
     struct shared_memtable *m = table(shared);
@@ -428,12 +438,17 @@ static size_t data_size(const struct dcache_value *value)
     return value_is_data(value) ? whole_words(value->size) : 0;
 }
 
-uint64_t memtable_bytes(const struct row *row)
+static uint64_t bytes(const struct dcache_value *key, const struct row *row)
 {
-    size_t size = sizeof(struct header) + data_size(&row->key) + data_size(&row->tag) +
+    size_t size = sizeof(struct header) + data_size(key) + data_size(&row->tag) +
                   data_size(&row->value);
 
     return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+uint64_t memtable_bytes(const struct row *row)
+{
+    return bytes(&row->key, row);
 }
 
 bool memtable_fits(const struct shared *shared, const struct row *row)
@@ -541,7 +556,7 @@ bool memtable_append(struct shared *shared, const struct memtable_key *key,
                      enum memtable_kind kind, unsigned flags, const struct row *row)
 {
     struct shared_memtable *m = table(shared);
-    uint64_t capacity = load(&m->capacity), tail = load(&m->tail), size = memtable_bytes(row);
+    uint64_t capacity = load(&m->capacity), tail = load(&m->tail), size = bytes(&key->key, row);
     uint64_t to_end = capacity - (tail & (capacity - 1)), pad = to_end < size ? to_end : 0;
     struct header h = header_of(key, kind, flags, row, size);
 

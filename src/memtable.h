@@ -78,10 +78,11 @@ int memtable_find(struct shared *shared, const struct memtable_key *key, unsigne
 /* The append lock. Fails: TIMEOUT. */
 int memtable_lock(struct shared *shared, int64_t deadline);
 void memtable_unlock(struct shared *shared);
+bool memtable_try(struct shared *shared); /* only if it is free */
 
 /* ---- under the append lock ---- */
 
-/* Append the state of a key. False: there is no room, drain first. */
+/* Append the state of a key; the row's own key does not matter. False: there is no room, drain first. */
 bool memtable_append(struct shared *shared, const struct memtable_key *key,
                      enum memtable_kind kind, unsigned flags, const struct row *row);
 

@@ -566,6 +566,15 @@ void *os_map(int fd, size_t size, void *at)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+void *os_map_again(const void *shared, size_t size)
+{
+    void *memory = FAULT(ENOMEM)
+                       ? MAP_FAILED
+                       : mremap((void *)(uintptr_t)shared, 0, size, MREMAP_MAYMOVE);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 void os_unmap(void *memory, size_t size)
 {
     if (memory)

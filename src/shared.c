@@ -12,6 +12,7 @@
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
+#define PROBES 8 /* places that a note may be in */
 #define SPIN (OS_MS / 50)
 #define PATIENCE OS_MS           /* before a waiter gets precedence, S4 */
 #define FORGET (1000 * OS_MS)    /* a waiter that does not get it with precedence is dead */
@@ -114,11 +115,16 @@ static int wait_for_lock(struct shared *shared, struct shared_mutex *mutex, int6
     return 0;
 }
 
-int shared_mutex_lock(struct shared *shared, struct shared_mutex *mutex, int64_t deadline)
+bool shared_mutex_try(struct shared *shared, struct shared_mutex *mutex)
 {
     uint32_t nobody = 0;
 
-    if (atomic_compare_exchange_strong(&mutex->word, &nobody, shared->slot + 1))
+    return atomic_compare_exchange_strong(&mutex->word, &nobody, shared->slot + 1);
+}
+
+int shared_mutex_lock(struct shared *shared, struct shared_mutex *mutex, int64_t deadline)
+{
+    if (shared_mutex_try(shared, mutex))
         return 0;
     if (deadline > 0 && spin(shared, mutex))
         return 0;
@@ -437,13 +443,20 @@ static uint64_t double_bits(double value)
     return bits;
 }
 
+/* The place of a note, and those that it may be in if it is not there. */
+static unsigned place_of(int64_t rowid, unsigned probe)
+{
+    uint64_t hash = (uint64_t)rowid * UINT64_C(0x9E3779B97F4A7C15);
+
+    return (unsigned)((hash >> 32) + probe) % SHARED_ACCESS_SLOTS;
+}
+
 bool shared_note_access(struct shared *shared, int64_t rowid, double time)
 {
     struct shared_segment *segment = shared->segment;
-    uint64_t hash = (uint64_t)rowid * UINT64_C(0x9E3779B97F4A7C15);
 
-    for (unsigned probe = 0; probe < 8; probe++) {
-        struct shared_access *slot = &segment->access[((hash >> 32) + probe) % SHARED_ACCESS_SLOTS];
+    for (unsigned probe = 0; probe < PROBES; probe++) {
+        struct shared_access *slot = &segment->access[place_of(rowid, probe)];
         int64_t holder = atomic_load_explicit(&slot->rowid, memory_order_relaxed);
 
         if (holder == 0)
@@ -475,4 +488,18 @@ bool shared_take_access(struct shared *shared, unsigned i, int64_t *ret_rowid, d
     *ret_count = (int64_t)atomic_exchange(&slot->count, 0);
     atomic_store(&slot->rowid, 0);
     return *ret_count > 0;
+}
+
+bool shared_take_access_of(struct shared *shared, int64_t rowid, double *ret_time,
+                           int64_t *ret_count)
+{
+    int64_t taken;
+
+    for (unsigned probe = 0; probe < PROBES; probe++) {
+        unsigned i = place_of(rowid, probe);
+
+        if (atomic_load_explicit(&shared->segment->access[i].rowid, memory_order_relaxed) == rowid)
+            return shared_take_access(shared, i, &taken, ret_time, ret_count);
+    }
+    return false;
 }

@@ -61,6 +61,8 @@ struct shared_memtable {
     _Atomic uint32_t sleepers;
     _Atomic int64_t turned; /* monotonic: when the ring came round last */
     _Atomic uint64_t turn;  /* the position then */
+    _Atomic int64_t newest; /* rowid of the row that was stored last */
+    _Atomic uint32_t unculled; /* rows stored since somebody looked whether the cache is too large */
     unsigned char boot[16]; /* of the kernel under which this was written */
 };
 
@@ -119,6 +121,7 @@ void shared_unlock(struct shared *shared);
 /* The same for another lock of the segment. */
 int shared_mutex_lock(struct shared *shared, struct shared_mutex *mutex, int64_t deadline);
 void shared_mutex_unlock(struct shared *shared, struct shared_mutex *mutex);
+bool shared_mutex_try(struct shared *shared, struct shared_mutex *mutex); /* only if it is free */
 
 /* Have the file reach from `offset` on for `size` bytes, with blocks of its own. Fails: FULL IO. */
 int shared_allocate(struct shared *shared, uint64_t offset, uint64_t size);
@@ -139,5 +142,9 @@ bool shared_note_access(struct shared *shared, int64_t rowid, double time);
 /* Take out the i-th record, if it holds anything. Under the write lock. */
 bool shared_take_access(struct shared *shared, unsigned i, int64_t *ret_rowid, double *ret_time,
                         int64_t *ret_count);
+
+/* Take out the note of one id. Under the write lock. */
+bool shared_take_access_of(struct shared *shared, int64_t rowid, double *ret_time,
+                           int64_t *ret_count);
 
 #endif

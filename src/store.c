@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define WATCHED 4096 /* bytes: the header of the WAL index, by whole pages */
 #define LOOK_INTERVAL (50 * OS_MS) /* readers see a removed directory within this time */
 
 /* The one mutable global of the library: which directories this process has open. */
@@ -52,6 +53,36 @@ static void leave_parents_locks(void)
 static void install(void)
 {
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* ---- watching SQLite's commits ---- */
+
+bool store_uses_memtable(struct store *store)
+{
+    const struct settings *s = &store->settings;
+
+    return store->shared.mapped && s->memtable_size > 0 && s->journal == JOURNAL_WAL &&
+           s->synchronous < 2 && store->journal_matched && !store->read_only;
+}
+
+/* The mapping stays: a reader may be looking at it just now. That is a page for each time that the
+ * directory was removed or its journal mode changed. */
+static void unwatch(struct store *store)
+{
+    pthread_mutex_lock(&store->watch_mutex);
+    atomic_store(&store->commits, NULL);
+    if (store->watch)
+        pool_close(store->watch);
+    store->watch = NULL;
+    pthread_mutex_unlock(&store->watch_mutex);
+}
+
+/* In a child the watch is the parent's. */
+static void forget_watch(struct store *store)
+{
+    pthread_mutex_init(&store->watch_mutex, NULL); /* cannot fail with glibc */
+    atomic_store(&store->commits, NULL);
+    store->watch = NULL;
 }
 
 /* ---- opening the parts ---- */
@@ -376,6 +407,11 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
 
 static void free_store(struct store *store)
 {
+    const _Atomic uint32_t *commits = atomic_load(&store->commits);
+
+    unwatch(store);
+    pthread_mutex_destroy(&store->watch_mutex);
+    os_unmap((void *)(uintptr_t)commits, WATCHED);
     pool_destroy(&store->pool);
     shared_close(&store->shared, store->files.dir);
     os_close(store->files.dir);
@@ -413,6 +449,7 @@ static int new_store(const char *directory, int dir, const struct stat *st,
     store->read_only = (o->flags & DCACHE_READ_ONLY) || !os_can_write(dir);
     store->use_shared = !store->read_only && !(o->flags & DCACHE_NO_SHARED) && !os_is_network(dir);
     pool_init(&store->pool);
+    forget_watch(store);
     store->path = os_realpath(directory);
     store->db_path = store->path ? os_format("%s/" DB_NAME, store->path) : NULL;
     if (!store->path)
@@ -481,31 +518,34 @@ int store_open(const char *directory, const struct dcache_open_options *o, unsig
         return rc;
     }
     pthread_mutex_unlock(&list_mutex);
-    rc = reopen(store, o, deadline);
-    if (rc < 0)
-        store_close(store);
-    else
-        *ret_store = store;
-    return rc;
+    *ret_store = store;
+    return reopen(store, o, deadline);
 }
 
-void store_close(struct store *store)
+bool store_leave(struct store *store)
 {
+    struct store **at = &list;
     bool last;
 
     pthread_mutex_lock(&list_mutex);
     last = --store->references == 0;
-    if (last) {
-        struct store **at = &list;
-
-        while (*at != store)
-            at = &(*at)->next;
+    while (last && *at != store)
+        at = &(*at)->next;
+    if (last)
         *at = store->next;
-        /* In a child that never used it, the connections are the parent's: leave them alone. */
-        if (store->fork_generation != fork_generation)
-            pool_init(&store->pool);
-        free_store(store);
+    pthread_mutex_unlock(&list_mutex);
+    return last;
+}
+
+void store_free(struct store *store)
+{
+    pthread_mutex_lock(&list_mutex); /* no fork meanwhile */
+    /* In a child that never used it, the connections are the parent's: leave them alone. */
+    if (store->fork_generation != fork_generation) {
+        pool_init(&store->pool);
+        forget_watch(store);
     }
+    free_store(store);
     pthread_mutex_unlock(&list_mutex);
 }
 
@@ -518,6 +558,8 @@ static int start_anew_in_child(struct store *store)
 
     leave_parents_locks();
     pool_init(&store->pool);
+    forget_watch(store);
+    atomic_store(&store->helper, NULL); /* it has stayed with the parent, and what it points to too */
     store->owner = 0;
     shared_close(&store->shared, -1); /* its descriptor is closed: this only unmaps */
     rc = open_parts(store, &options, os_deadline(60));
@@ -563,6 +605,7 @@ static int revive_parts(struct store *store, int64_t deadline)
     if (rc < 0)
         return rc;
     note_identity(store, &st);
+    unwatch(store);
     pool_renew(&store->pool, NULL);
     rc = open_parts(store, &options, deadline);
     if (store->shared.fd != old_fd) /* it is the same if this failed before the segment's turn */
@@ -654,6 +697,51 @@ static void renew_snapshot(struct store *store)
     pool_renew(&store->pool, NULL);
 }
 
+static void watch(struct store *store)
+{
+    unsigned generation = store->pool.generation;
+    const _Atomic uint32_t *index;
+    struct db *db;
+
+    if (open_another(store, os_monotonic() + LOOK_INTERVAL, &db) < 0)
+        return;
+    if (db_exec(db, "SELECT 1 FROM Settings LIMIT 1") == 0 && (index = vfs_index(db->file)) &&
+        generation == store->pool.generation)
+        atomic_store(&store->commits, os_map_again((const void *)index, WATCHED));
+    if (atomic_load(&store->commits))
+        store->watch = db;
+    else
+        pool_close(db);
+}
+
+void store_watch(struct store *store)
+{
+    if (atomic_load(&store->commits) || !store_uses_memtable(store) || store->gone ||
+        pthread_mutex_trylock(&store->watch_mutex) != 0)
+        return;
+    if (!store->watch)
+        watch(store);
+    pthread_mutex_unlock(&store->watch_mutex);
+}
+
+bool store_seems_removed(struct store *store)
+{
+    int64_t now = os_coarse();
+
+    if (now == atomic_load_explicit(&store->ticked, memory_order_relaxed))
+        return false;
+    if (is_removed(store))
+        return true;
+    atomic_store_explicit(&store->ticked, now, memory_order_relaxed);
+    return false;
+}
+
+bool store_was_looked_at(struct store *store)
+{
+    return os_coarse() - atomic_load_explicit(&store->looked, memory_order_relaxed) <
+           LOOK_INTERVAL;
+}
+
 /* By name only now and then, since that walks the path. */
 static bool has_moved(struct store *store, struct db *db)
 {
@@ -735,6 +823,7 @@ void store_settings_changed(struct store *store, bool reopen)
     atomic_fetch_add(&store->shared.segment->settings_epoch, 1);
     if (!reopen)
         return;
+    unwatch(store);
     pool_renew(&store->pool, NULL);
 }
 

@@ -11,9 +11,12 @@ hold permits
 claim
 fanout
 cache queue iterate bulk handle maintain backup
+hot
+helper
 evict check route pair
 entry bell
 txn
+drain
 store
 memtable
 schema
