@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define SLICE 128            /* records in one transaction: other writers get their turn in between */
+#define SLICE 256            /* records in one transaction: other writers get their turn in between */
 #define FEW 8192             /* bytes that may be left to be drained while writers wait */
 #define STEP (2 * OS_MS)     /* of waiting for the lock, before looking whether it is still needed */
 
@@ -173,17 +173,15 @@ static int apply(struct drain *d, const struct memtable_record *record)
 
 /* ---- a slice ---- */
 
-static int apply_slice(struct drain *d, uint64_t target, uint64_t *position)
+static int apply_slice(struct drain *d, uint64_t begin, uint64_t end)
 {
     struct memtable_record record;
     int rc = 0;
 
-    for (int n = 0; rc == 0 && *position < target && n < SLICE; *position += record.size) {
-        memtable_read_dirty(&d->store->shared, *position, target, &record);
-        if (record.kind == MEMTABLE_UNKNOWN)
-            continue;
-        rc = apply(d, &record);
-        n++;
+    for (uint64_t at = begin; rc == 0 && at < end; at += record.size) {
+        memtable_read_dirty(&d->store->shared, at, begin, end, &record);
+        if (record.kind != MEMTABLE_UNKNOWN)
+            rc = apply(d, &record);
     }
     if (rc == 0)
         rc = settings_count_and_size_add(d->db, d->count, d->size); /* T3 of txn.h */
@@ -229,7 +227,8 @@ static void committed(struct drain *d, uint64_t before, uint64_t position)
 int drain_slice(struct store *store, struct db *db, uint64_t target, bool appending)
 {
     struct drain d = {.store = store, .db = db};
-    uint64_t position = atomic_load(&store->shared.segment->memtable.drained), before = 0;
+    uint64_t begin = atomic_load(&store->shared.segment->memtable.drained), before = 0;
+    uint64_t end = memtable_end_of_slice(&store->shared, begin, target, SLICE);
     int rc = run(db, BEGIN);
 
     if (rc < 0)
@@ -237,12 +236,12 @@ int drain_slice(struct store *store, struct db *db, uint64_t target, bool append
     rc = settle(&d, appending);
     if (rc == 0) {
         before = db_commits(db);
-        rc = apply_slice(&d, target, &position);
+        rc = apply_slice(&d, begin, end);
     }
     if (rc == 0)
         rc = run(db, COMMIT);
     if (rc == 0)
-        committed(&d, before, position);
+        committed(&d, before, end);
     else if (!sqlite3_get_autocommit(db->handle) && run(db, ROLLBACK) < 0)
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     for (size_t i = 0; i < d.files; i++) {

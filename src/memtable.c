@@ -25,12 +25,13 @@ struct header {
     double store_time, expire_time;
     double access_time;
     int64_t access_count;
-    int64_t rowid; /* set once it is known */
+    int64_t rowid;     /* set once it is known */
+    uint64_t previous; /* position of the key's record before this, if that was dirty; else 0 */
 };
 #define WORDS (sizeof(struct header) / sizeof(uint64_t))
 #define WORD_OF(field) (offsetof(struct header, field) / sizeof(uint64_t))
 enum { PAD = 3 }; /* a kind: nothing, up to the end of the ring */
-_Static_assert(sizeof(struct header) == 96, "a whole number of words");
+_Static_assert(sizeof(struct header) == 104, "a whole number of words");
 
 static struct shared_memtable *table(const struct shared *shared)
 {
@@ -333,41 +334,45 @@ int memtable_find(struct shared *shared, const struct memtable_key *key, unsigne
 
 /* ---- the lock ---- */
 
-/* List a record in its bucket: in the key's slot, in a free one, or in that of a record that SQLite
- * has. False: all the others are dirty. `test` only asks. */
-static bool list(struct shared *shared, const struct memtable_key *key, uint64_t position,
-                 bool test)
+/* Where in its bucket a key is to be listed: in its own slot, in a free one, or in that of a record that
+ * SQLite has. NULL: all the others are dirty. `*ret_previous`: the key's record, if it is dirty, or 0. */
+static word *place_of(const struct shared *shared, const struct memtable_key *key,
+                      uint64_t *ret_previous)
 {
-    struct shared_memtable *m = table(shared);
+    const struct shared_memtable *m = table(shared);
     uint64_t capacity = load(&m->capacity), drained = acquire(&m->drained);
-    word *bucket = bucket_of(shared, key->hash, capacity), *place = NULL;
-    bool place_is_free = false;
+    word *bucket = bucket_of(shared, key->hash, capacity), *free_place = NULL, *clean = NULL;
 
+    *ret_previous = 0;
     for (int i = 0; i < BUCKET; i++) {
-        uint64_t slot = load(&bucket[i]), there;
+        uint64_t slot = load(&bucket[i]), there = slot ? position_of(slot) : 0;
         struct header h;
-        bool gone;
+        bool gone, is_clean;
 
         if (slot == 0) {
-            place = &bucket[i];
-            place_is_free = true;
+            free_place = &bucket[i];
             continue;
         }
-        there = position_of(slot);
-        if (slot >> SHIFT == key->hash >> SHIFT &&
-            match(shared, there, capacity, key, &h, &gone)) {
-            place = &bucket[i];
-            break;
-        }
-        if (place_is_free)
-            continue;
         h = beginning(record_at(shared, there, capacity));
-        if (there < drained || (h.flags & MEMTABLE_CLEAN))
-            place = &bucket[i];
+        is_clean = there < drained || (h.flags & MEMTABLE_CLEAN);
+        if (slot >> SHIFT == key->hash >> SHIFT && match(shared, there, capacity, key, &h, &gone)) {
+            *ret_previous = is_clean ? 0 : there;
+            return &bucket[i];
+        }
+        if (is_clean)
+            clean = &bucket[i];
     }
-    if (place && !test)
+    return free_place ? free_place : clean;
+}
+
+/* There was a place when the record was published. */
+static void list(const struct shared *shared, const struct memtable_key *key, uint64_t position)
+{
+    uint64_t unused;
+    word *place = place_of(shared, key, &unused);
+
+    if (place)
         release(place, make_slot(key->hash, position));
-    return place != NULL;
 }
 
 /* A value of a record that cannot go away meanwhile, borrowed from the ring. */
@@ -399,7 +404,7 @@ static void list_again(struct shared *shared)
             key.key = borrow(h.key_type, h.key, &data, h.key_size);
             key.raw = h.raw;
             key.hash = h.hash;
-            (void)list(shared, &key, at, false); /* there was room when it was published */
+            list(shared, &key, at);
         }
         at += h.size;
         release(&m->visible, at);
@@ -560,7 +565,7 @@ bool memtable_append(struct shared *shared, const struct memtable_key *key,
     uint64_t to_end = capacity - (tail & (capacity - 1)), pad = to_end < size ? to_end : 0;
     struct header h = header_of(key, kind, flags, row, size);
 
-    if (!make_room(shared, pad + size) || !list(shared, key, 0, true))
+    if (!make_room(shared, pad + size) || !place_of(shared, key, &h.previous))
         return false;
     if (pad > 0) {
         struct header nothing = {.size = (uint32_t)pad, .kind = PAD};
@@ -570,7 +575,7 @@ bool memtable_append(struct shared *shared, const struct memtable_key *key,
     }
     write_record(record_at(shared, tail, capacity), &h, &key->key, row);
     release(&m->tail, tail + size); /* M2 */
-    (void)list(shared, key, tail, false);
+    list(shared, key, tail);
     release(&m->visible, tail + size); /* M3 */
     return true;
 }
@@ -628,50 +633,95 @@ void memtable_settle(struct shared *shared, uint64_t commits)
 
 /* ---- draining ---- */
 
-static bool same_key(const struct shared *shared, const struct header *h, uint64_t position,
-                     uint64_t other)
+/* An item keeps its place among the others, which is where it was first stored, and what it was meanwhile
+ * is left out. So of a run, the records of a key between two times that it is absent, the first in a
+ * slice is where the last is to be stored. */
+static bool begins_run(const struct shared *shared, const struct header *h, uint64_t begin)
 {
     uint64_t capacity = load(&table(shared)->capacity);
+
+    return h->kind == MEMTABLE_ABSENT || h->previous < begin ||
+           beginning(record_at(shared, h->previous, capacity)).kind == MEMTABLE_ABSENT;
+}
+
+uint64_t memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target,
+                               int most)
+{
+    uint64_t capacity = load(&table(shared)->capacity), at = begin;
+
+    for (int n = 0; at < target && n < most;) {
+        const word *words = record_at(shared, at, capacity);
+        struct header h = beginning(words);
+
+        if (h.kind != PAD && !(h.flags & MEMTABLE_CLEAN)) {
+            h.previous = load(&words[WORD_OF(previous)]);
+            n += begins_run(shared, &h, begin);
+        }
+        at += h.size;
+    }
+    return at;
+}
+
+/* The newest record of the key of the one at a position. */
+static uint64_t newest(const struct shared *shared, const struct header *h, uint64_t position)
+{
+    uint64_t capacity = load(&table(shared)->capacity);
+    const word *bucket = bucket_of(shared, h->hash, capacity);
     const word *data = record_at(shared, position, capacity) + WORDS;
     struct memtable_key key = {.raw = h->raw, .hash = h->hash};
-    struct header there = header_at(record_at(shared, other, capacity));
 
     key.key = borrow(h->key_type, h->key, &data, h->key_size);
-    return is_key(&there, record_at(shared, other, capacity), &key);
-}
-
-/* Only one before `target` makes a record needless: SQLite is to have all of a moment. */
-static bool is_superseded(const struct shared *shared, const struct header *h, uint64_t position,
-                          uint64_t target)
-{
-    const word *bucket = bucket_of(shared, h->hash, load(&table(shared)->capacity));
-
     for (int i = 0; i < BUCKET; i++) {
         uint64_t slot = acquire(&bucket[i]), there = slot ? position_of(slot) : 0;
+        struct header other;
+        bool gone;
 
-        if (slot >> SHIFT == h->hash >> SHIFT && there > position && there < target &&
-            same_key(shared, h, position, there))
-            return true;
+        if (slot >> SHIFT == h->hash >> SHIFT && there > position &&
+            match(shared, there, capacity, &key, &other, &gone))
+            return there;
     }
-    return false;
+    return position;
 }
 
-void memtable_read_dirty(struct shared *shared, uint64_t position, uint64_t target,
-                         struct memtable_record *ret_record)
+/* The last record before `end` of the run that one begins; 0: the run ends before. */
+static uint64_t last_of_run(const struct shared *shared, const struct header *h, uint64_t position,
+                            uint64_t end)
+{
+    uint64_t capacity = load(&table(shared)->capacity), at = newest(shared, h, position), last = 0;
+
+    for (; at > position; at = load(&record_at(shared, at, capacity)[WORD_OF(previous)])) {
+        if (at >= end)
+            continue;
+        if (beginning(record_at(shared, at, capacity)).kind == MEMTABLE_ABSENT)
+            return 0;
+        last = last ? last : at;
+    }
+    return last ? last : position;
+}
+
+void memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
+                         uint64_t end, struct memtable_record *ret_record)
 {
     uint64_t capacity = load(&table(shared)->capacity);
-    const word *at = record_at(shared, position, capacity), *data = at + WORDS;
     struct row *row = &ret_record->row;
-    struct header h = beginning(at);
+    struct header h = beginning(record_at(shared, position, capacity));
+    const word *data;
 
     memset(ret_record, 0, sizeof *ret_record);
-    ret_record->position = position;
     ret_record->size = h.size;
     if (h.kind == PAD || (h.flags & MEMTABLE_CLEAN))
         return;
-    h = header_at(at);
-    if (is_superseded(shared, &h, position, target))
+    h = header_at(record_at(shared, position, capacity));
+    if (!begins_run(shared, &h, begin))
         return;
+    if (h.kind == MEMTABLE_PRESENT)
+        position = last_of_run(shared, &h, position, end);
+    if (position == 0)
+        return;
+    h = header_at(record_at(shared, position, capacity));
+    data = record_at(shared, position, capacity) + WORDS;
+    ret_record->position = position;
+    ret_record->hash = h.hash;
     ret_record->kind = (enum memtable_kind)h.kind;
     ret_record->flags = h.flags;
     if (position < load(&table(shared)->floor))

@@ -102,11 +102,15 @@ void memtable_settle(struct shared *shared, uint64_t commits);
 
 /* ---- under the write lock ---- */
 
-/* The record at a position between `drained` and `tail`, its row borrowed from the ring. UNKNOWN: there
- * is nothing to be done, for it is clean, or one before `target` has replaced it. OVERTAKEN: it yields
- * to a later row. The next is `size` bytes further. */
-void memtable_read_dirty(struct shared *shared, uint64_t position, uint64_t target,
-                         struct memtable_record *ret_record);
+/* Where a slice ends that begins at `begin` (which is `drained`), has to be brought to SQLite as a
+ * whole, goes to `target` at most, and has some `most` records that matter. */
+uint64_t memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target,
+                               int most);
+
+/* What is to be stored in the place of the record at a position, within a slice: its row is borrowed from
+ * the ring. UNKNOWN: nothing. OVERTAKEN: it yields to a later row. The next is `size` bytes further. */
+void memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
+                         uint64_t end, struct memtable_record *ret_record);
 
 /* What is before `position` is in SQLite. */
 void memtable_drained(struct shared *shared, uint64_t position);

@@ -201,30 +201,77 @@ static void ring_turns_many_times(void **state)
     }
 }
 
-static void dirty_records_come_in_order_and_the_superseded_are_left_out(void **state)
+/* What a slice stores, as "key=value" or "key-", in order. */
+static const char *slice(uint64_t end)
 {
     struct shared_memtable *m = &shared.segment->memtable;
+    static char seen[256];
     struct memtable_record r;
-    uint64_t at = m->drained, target;
-    char seen[64] = "";
+
+    seen[0] = 0;
+    for (uint64_t at = m->drained; at < end; at += r.size) {
+        size_t used = strlen(seen);
+
+        memtable_read_dirty(&shared, at, m->drained, end, &r);
+        if (r.kind == MEMTABLE_PRESENT)
+            (void)snprintf(seen + used, sizeof seen - used, "%.*s=%.*s ", (int)r.row.key.size,
+                           (const char *)r.row.key.data, (int)r.row.value.size,
+                           (const char *)r.row.value.data);
+        else if (r.kind == MEMTABLE_ABSENT)
+            (void)snprintf(seen + used, sizeof seen - used, "%.*s- ", (int)r.row.key.size,
+                           (const char *)r.row.key.data);
+    }
+    return seen;
+}
+
+static void slice_stores_the_last_value_where_the_first_was(void **state)
+{
+    struct shared_memtable *m = &shared.segment->memtable;
+    uint64_t end;
 
     (void)state;
     assert_true(append("a", "1"));
     assert_true(append("b", "2"));
     assert_true(append("a", "3"));
     assert_true(append_as("c", "4", MEMTABLE_PRESENT, MEMTABLE_CLEAN));
-    assert_true(append("b", NULL));
-    target = m->tail;
-    assert_true(append("a", "5")); /* behind the target: "3" is still due */
-    for (; at < target; at += r.size) {
-        memtable_read_dirty(&shared, at, target, &r);
-        if (r.kind != MEMTABLE_UNKNOWN)
-            (void)snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%.*s%s ",
-                           (int)r.row.key.size, (const char *)r.row.key.data,
-                           r.kind == MEMTABLE_ABSENT ? "-" : "+");
-    }
-    /* "a" = 1 comes too: that 3 follows, the index no longer tells. */
-    assert_string_equal(seen, "a+ a+ b- ");
+    assert_true(append("d", "5"));
+    end = m->tail;
+    assert_true(append("a", "6")); /* behind the slice */
+    assert_true(append("d", NULL));
+    assert_string_equal(slice(end), "a=3 b=2 d=5 ");
+    assert_string_equal(slice(m->tail), "a=6 b=2 d- ");
+    memtable_drained(&shared, end);
+    assert_string_equal(slice(m->tail), "a=6 d- ");
+}
+
+static void what_was_taken_away_and_put_back_comes_last(void **state)
+{
+    struct shared_memtable *m = &shared.segment->memtable;
+
+    (void)state;
+    assert_true(append("a", "1"));
+    assert_true(append("b", "2"));
+    assert_true(append("a", NULL));
+    assert_true(append("c", "3"));
+    assert_true(append("a", "4"));
+    assert_true(append("a", "5"));
+    assert_string_equal(slice(m->tail), "b=2 a- c=3 a=5 ");
+}
+
+static void slice_ends_after_so_many_that_matter(void **state)
+{
+    struct shared_memtable *m = &shared.segment->memtable;
+    uint64_t end, begin = m->drained;
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        assert_true(append("a", "1"));
+    assert_true(append("b", "2"));
+    end = m->tail;
+    assert_true(append("c", "3"));
+    assert_true(memtable_end_of_slice(&shared, begin, m->tail, 2) < m->tail);
+    assert_true(memtable_end_of_slice(&shared, begin, m->tail, 3) == m->tail);
+    assert_true(memtable_end_of_slice(&shared, begin, end, 100) == end);
 }
 
 /* ---- whose word is taken ---- */
@@ -392,7 +439,9 @@ int main(void)
         TABLE_TEST(numbers_that_are_equal_are_one_key),
         TABLE_TEST(full_ring_refuses_what_would_overwrite_the_dirty),
         TABLE_TEST(ring_turns_many_times),
-        TABLE_TEST(dirty_records_come_in_order_and_the_superseded_are_left_out),
+        TABLE_TEST(slice_stores_the_last_value_where_the_first_was),
+        TABLE_TEST(what_was_taken_away_and_put_back_comes_last),
+        TABLE_TEST(slice_ends_after_so_many_that_matter),
         TABLE_TEST(other_commits_void_the_clean_and_question_the_dirty),
         TABLE_TEST(only_a_key_without_a_word_of_its_own_is_kept),
         TABLE_TEST(what_was_published_and_not_listed_is_listed_by_the_next),
