@@ -5,6 +5,7 @@
 
 #define SLICE 256            /* records in one transaction: other writers get their turn in between */
 #define FEW 8192             /* bytes that may be left to be drained while writers wait */
+#define PATIENCE (100 * OS_MS)
 #define STEP (2 * OS_MS)     /* of waiting for the lock, before looking whether it is still needed */
 
 enum { BEGIN = DB_DRAIN_STATEMENTS, COMMIT, ROLLBACK };
@@ -12,12 +13,14 @@ _Static_assert((int)ROLLBACK < DB_STATEMENTS, "see db.h");
 
 struct drain {
     struct store *store;
+    struct shared *table; /* where the records are */
     struct db *db;
     int64_t count, size; /* changes of the counters */
     int64_t bytes;       /* that the rows may have added */
     size_t rows, files;
     uint64_t position[SLICE]; /* of the record that became a row ... */
     int64_t rowid[SLICE];     /* ... with this id */
+    int64_t note[SLICE];      /* ... and before that, for notes, this one */
     char *file[SLICE];        /* of a row that was replaced or removed */
 };
 
@@ -166,6 +169,7 @@ static int apply(struct drain *d, const struct memtable_record *record)
         rc = store_row(d, &row, &d->rowid[d->rows]);
     if (rc < 0)
         return rc;
+    d->note[d->rows] = drain_note_id(record->hash);
     d->position[d->rows++] = record->position;
     d->bytes += (int64_t)memtable_bytes(&row) + (int64_t)value_bytes(&row.key);
     return 0;
@@ -179,7 +183,7 @@ static int apply_slice(struct drain *d, uint64_t begin, uint64_t end)
     int rc = 0;
 
     for (uint64_t at = begin; rc == 0 && at < end; at += record.size) {
-        memtable_read_dirty(&d->store->shared, at, begin, end, &record);
+        memtable_read_dirty(d->table, at, begin, end, &record);
         if (record.kind != MEMTABLE_UNKNOWN)
             rc = apply(d, &record);
     }
@@ -207,6 +211,20 @@ static int settle(struct drain *d, bool appending)
     return 0;
 }
 
+/* What was read between the statement and now. (By whom has seen the record before, and notes it later
+ * still, a read is lost.) */
+static void move_notes(struct drain *d, size_t i)
+{
+    struct shared *shared = &d->store->shared;
+    int64_t count;
+    double time;
+
+    if (d->store->settings.policy >= POLICY_USED &&
+        shared_take_access_of(shared, d->note[i], &time, &count))
+        for (; count > 0; count--)
+            (void)shared_note_access(shared, d->rowid[i], time);
+}
+
 static void committed(struct drain *d, uint64_t before, uint64_t position)
 {
     struct shared *shared = &d->store->shared;
@@ -215,40 +233,81 @@ static void committed(struct drain *d, uint64_t before, uint64_t position)
     /* Else somebody has committed in this very moment: M7 holds until it is settled. */
     if (after >> 32 == (before >> 32) + 1)
         atomic_store(&shared->segment->memtable.known, after);
-    for (size_t i = 0; i < d->rows; i++)
-        memtable_set_rowid(shared, d->position[i], d->rowid[i]);
+    for (size_t i = 0; i < d->rows; i++) {
+        memtable_set_rowid(d->table, d->position[i], d->rowid[i]);
+        move_notes(d, i);
+    }
     if (d->rows > 0)
         atomic_store(&shared->segment->memtable.newest, d->rowid[d->rows - 1]);
-    memtable_drained(shared, position);
+    memtable_drained(d->table, position);
     atomic_fetch_sub(&shared->segment->headroom, d->bytes);
     atomic_fetch_add(&shared->segment->memtable.unculled, (uint32_t)d->rows);
 }
 
+int drain_try(struct db *db)
+{
+    int rc = run(db, BEGIN); /* of a database that is read-only, it begins to read */
+
+    if (rc == 0 && sqlite3_db_readonly(db->handle, "main") != 0) {
+        (void)run(db, ROLLBACK); /* nothing was written */
+        return os_fail(DCACHE_READONLY, "the database is read-only");
+    }
+    return rc < 0 ? rc : run(db, ROLLBACK);
+}
+
+static int slice(struct drain *d, uint64_t target, bool appending)
+{
+    uint64_t begin = atomic_load(&d->table->segment->memtable.drained), before = 0;
+    uint64_t end = memtable_end_of_slice(d->table, begin, target, SLICE);
+    int rc = run(d->db, BEGIN);
+
+    if (rc == 0)
+        rc = settle(d, appending);
+    if (rc == 0) {
+        before = db_commits(d->db);
+        rc = apply_slice(d, begin, end);
+    }
+    if (rc == 0)
+        rc = run(d->db, COMMIT);
+    /* Who writes next is told, rather than that more and more waits for what may never come. */
+    atomic_store(&d->table->segment->memtable.trouble, rc == DCACHE_TIMEOUT ? 0 : rc);
+    if (rc == 0)
+        committed(d, before, end);
+    else if (!sqlite3_get_autocommit(d->db->handle) && run(d->db, ROLLBACK) < 0)
+        (void)sqlite3_exec(d->db->handle, "ROLLBACK", NULL, NULL, NULL);
+    for (size_t i = 0; i < d->files; i++) {
+        if (rc == 0)
+            (void)file_remove(&d->store->files, d->file[i]); /* else a stray, which check finds */
+        free(d->file[i]);
+    }
+    return rc;
+}
+
 int drain_slice(struct store *store, struct db *db, uint64_t target, bool appending)
 {
-    struct drain d = {.store = store, .db = db};
-    uint64_t begin = atomic_load(&store->shared.segment->memtable.drained), before = 0;
-    uint64_t end = memtable_end_of_slice(&store->shared, begin, target, SLICE);
-    int rc = run(db, BEGIN);
+    struct drain d = {.store = store, .table = &store->shared, .db = db};
 
-    if (rc < 0)
-        return rc;
-    rc = settle(&d, appending);
-    if (rc == 0) {
-        before = db_commits(db);
-        rc = apply_slice(&d, begin, end);
+    return slice(&d, target, appending);
+}
+
+/* What was in the memtable of a directory that was removed. All of it yields to later rows (M7). */
+static int rescue(struct store *store, struct db *db)
+{
+    struct shared *table = atomic_load(&store->rescued);
+    uint64_t target;
+    int rc = 0;
+
+    if (!table)
+        return 0;
+    target = atomic_load(&table->segment->memtable.tail);
+    atomic_store(&table->segment->memtable.floor, target);
+    while (rc == 0 && atomic_load(&table->segment->memtable.drained) < target) {
+        struct drain d = {.store = store, .table = table, .db = db};
+
+        rc = slice(&d, target, false);
     }
     if (rc == 0)
-        rc = run(db, COMMIT);
-    if (rc == 0)
-        committed(&d, before, end);
-    else if (!sqlite3_get_autocommit(db->handle) && run(db, ROLLBACK) < 0)
-        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-    for (size_t i = 0; i < d.files; i++) {
-        if (rc == 0)
-            (void)file_remove(&store->files, d.file[i]); /* a stray otherwise, which check finds */
-        free(d.file[i]);
-    }
+        store_drop_rescued(store);
     return rc;
 }
 
@@ -259,7 +318,7 @@ int drain_all(struct store *store, struct db *db, int64_t deadline)
     struct shared *shared = &store->shared;
     struct shared_memtable *m = &shared->segment->memtable;
     uint64_t target = atomic_load(&m->tail);
-    int rc = 0;
+    int rc = rescue(store, db);
 
     /* Most of it while writers go on; of what they add meanwhile, they have to wait for the rest. */
     while (rc == 0 && memtable_dirty(shared) > FEW && atomic_load(&m->drained) < target)
@@ -283,12 +342,37 @@ static int drain_once(struct store *store, uint64_t target, int64_t deadline)
 
     if (rc < 0)
         return rc;
+    if (store_is_gone(store, db))
+        rc = DCACHE_GONE;
     vfs_leave_out(db->file, true);
-    while (rc == 0 && atomic_load(&m->drained) < target)
+    if (rc == 0)
+        rc = rescue(store, db);
+    while (rc == 0 && memtable_dirty(&store->shared) > 0 && atomic_load(&m->drained) < target)
         rc = drain_slice(store, db, target, false);
     vfs_leave_out(db->file, false);
     store_return(store, db);
     return rc;
+}
+
+/* Who may not write can only wait, for a moment: writers that live drain within 50 ms. */
+static int wait_for_others(struct store *store)
+{
+    struct shared *table = store_table(store, NULL);
+    int64_t end = os_monotonic() + PATIENCE;
+    uint64_t target;
+
+    if (!table->mapped)
+        return 0;
+    target = atomic_load(&table->segment->memtable.tail);
+    while (memtable_dirty(table) > 0 && atomic_load(&table->segment->memtable.drained) < target &&
+           os_monotonic() < end)
+        os_sleep(OS_MS);
+    return 0;
+}
+
+bool drain_is_due(struct store *store)
+{
+    return atomic_load(&store->rescued) || memtable_dirty(&store->shared) > 0;
 }
 
 /* Whoever has a transaction open has drained before, and lets nobody publish: so who finds something
@@ -298,19 +382,27 @@ int drain_wait(struct store *store, int64_t deadline)
     struct shared *shared = &store->shared;
     uint64_t target;
 
-    if (!memtable_exists(shared))
+    if (store->read_only)
+        return wait_for_others(store);
+    if (!drain_is_due(store))
         return 0;
     target = atomic_load(&shared->segment->memtable.tail);
-    while (memtable_dirty(shared) > 0 && atomic_load(&shared->segment->memtable.drained) < target) {
+    while (atomic_load(&store->rescued) ||
+           (memtable_dirty(shared) > 0 &&
+            atomic_load(&shared->segment->memtable.drained) < target)) {
+        unsigned generation = store->pool.generation;
         int64_t now = os_monotonic();
         int rc = shared_lock(shared, now + STEP < deadline ? now + STEP : deadline);
 
         if (rc == 0) {
             rc = drain_once(store, target, deadline);
             shared_unlock(shared);
-            return rc;
+            if (rc == DCACHE_GONE)
+                rc = store_revive(store, generation, deadline);
+            else
+                return rc;
         }
-        if (os_monotonic() >= deadline)
+        if (rc < 0 && (rc != DCACHE_TIMEOUT || os_monotonic() >= deadline))
             return rc;
     }
     return 0;

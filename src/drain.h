@@ -13,8 +13,14 @@
  * stay dirty. */
 int drain_slice(struct store *store, struct db *db, uint64_t target, bool appending);
 
+/* Whether the database can be written to at all: 0, or why not. Under the write lock. */
+int drain_try(struct db *db);
+
 /* The same until nothing is dirty and the append lock is held, so that nothing becomes dirty. */
 int drain_all(struct store *store, struct db *db, int64_t deadline);
+
+/* Whether there is anything to be drained by this process. */
+bool drain_is_due(struct store *store);
 
 /* For a reader who needs SQLite to know everything that has been published by now: have it drained,
  * by whoever is at it or by this thread. Takes and lets go of the write lock, if need be. */

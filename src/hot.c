@@ -20,14 +20,26 @@ static uint64_t first_capacity(const struct store *store)
     return capacity;
 }
 
-/* Without one, everything is done in SQLite; so a failure is none. */
-static void make_ring(struct store *store, int64_t deadline)
+static bool can_be_written(struct store *store)
+{
+    struct db *db;
+    int rc = store_borrow(store, 0, &db);
+
+    if (rc < 0)
+        return false;
+    rc = drain_try(db);
+    store_return(store, db);
+    return rc == 0;
+}
+
+/* Without one, everything is done in SQLite; so a failure is none, nor is that others are busy. */
+static void make_ring(struct store *store)
 {
     struct shared *shared = &store->shared;
 
-    if (shared_lock(shared, deadline) < 0)
+    if (!shared_mutex_try(shared, &shared->segment->lock))
         return;
-    if (memtable_lock(shared, deadline) == 0) {
+    if (can_be_written(store) && memtable_try(shared)) {
         if (!memtable_exists(shared) && memtable_resize(shared, first_capacity(store)) == 0)
             memtable_settle(shared, store_commits(store));
         memtable_unlock(shared);
@@ -96,8 +108,9 @@ static int begin(struct hot_look *look, int64_t deadline)
         !store_settings_current(store) || !helper_start(store))
         return HOT_PASS;
     if (!memtable_exists(&store->shared))
-        make_ring(store, deadline);
-    if (!memtable_exists(&store->shared) || !memtable_fits(&store->shared, &key_only))
+        make_ring(store);
+    if (!memtable_exists(&store->shared) || store->shared.segment->memtable.trouble != 0 ||
+        !memtable_fits(&store->shared, &key_only))
         return HOT_PASS;
     if (is_crowded(&store->shared)) {
         rc = relieve(store, deadline);
@@ -166,13 +179,18 @@ static int answer(struct hot_look *look, struct row *ret_row)
 int hot_ask(struct hot_look *look, struct row *ret_row)
 {
     struct store *store = look->cache->store;
-    unsigned flags = look->flags & DCACHE_NO_VALUE ? MEMTABLE_NO_VALUE : 0;
+    unsigned flags = look->flags & DCACHE_NO_VALUE ? MEMTABLE_NO_VALUE : 0, views;
+    struct shared *table = look->cache->scope ? NULL : store_table(store, &views);
     int rc;
 
-    if (look->cache->scope || !store_uses_memtable(store))
+    if (!table || !store_uses_memtable(store))
         return HOT_PASS;
     look->commits = store_commits(store);
-    rc = memtable_find(&store->shared, &look->key, flags, look->commits, &look->record);
+    rc = memtable_find(table, &look->key, flags, look->commits, &look->record);
+    if (views != atomic_load(&store->views)) { /* of which it is, nobody knows */
+        row_clear(&look->record.row);
+        return rc < 0 ? rc : hot_ask(look, ret_row);
+    }
     if (rc < 0)
         return rc;
     if (look->record.kind == MEMTABLE_UNKNOWN || (look->record.flags & MEMTABLE_OVERTAKEN))
@@ -194,9 +212,11 @@ static void keep(struct hot_look *look, int rc, const struct row *row)
     enum memtable_kind kind = rc == 0 ? MEMTABLE_PRESENT : MEMTABLE_ABSENT;
 
     store_watch(store);
+    if (store->read_only)
+        return;
     if (!memtable_exists(shared)) {
         if (atomic_fetch_add(&store->lookups, 1) == LOOKUPS)
-            make_ring(store, 0);
+            make_ring(store);
         return;
     }
     if (rc == 0 && (row->filename || !memtable_fits(shared, row)))

@@ -557,13 +557,22 @@ bool os_byte_locked(int fd, int64_t offset)
     return FAULT(EIO) || fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
-void *os_map(int fd, size_t size, void *at)
+static void *map(int fd, size_t size, void *at, int protection)
 {
     int flags = MAP_SHARED | (at ? MAP_FIXED : 0);
-    void *memory = FAULT(ENOMEM) ? MAP_FAILED
-                                 : mmap(at, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+    void *memory = FAULT(ENOMEM) ? MAP_FAILED : mmap(at, size, protection, flags, fd, 0);
 
     return memory == MAP_FAILED ? NULL : memory;
+}
+
+void *os_map(int fd, size_t size, void *at)
+{
+    return map(fd, size, at, PROT_READ | PROT_WRITE);
+}
+
+void *os_map_to_read(int fd, size_t size, void *at)
+{
+    return map(fd, size, at, PROT_READ);
 }
 
 void *os_map_again(const void *shared, size_t size)

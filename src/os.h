@@ -99,6 +99,7 @@ int os_byte_lock(int fd, int64_t offset, short type);
 /* Whether another open file description holds a lock on that byte. On doubt: yes. */
 bool os_byte_locked(int fd, int64_t offset);
 void *os_map(int fd, size_t size, void *at); /* shared; `at` NULL or to be replaced; NULL: failed */
+void *os_map_to_read(int fd, size_t size, void *at); /* the same, but not to be written */
 void *os_map_again(const void *shared, size_t size); /* the same pages once more; NULL: failed */
 void os_unmap(void *memory, size_t size);
 void os_relax(void); /* a moment of waiting without giving the processor away */

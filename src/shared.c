@@ -275,6 +275,9 @@ static int arrive(struct shared *shared)
         rc = shared_allocate(shared, 0, sizeof *segment);
         if (rc < 0)
             return rc;
+        /* The rest is a hole, until memtable_resize() fills it: behind the end would be SIGBUS. */
+        if (st.st_size < (off_t)SHARED_MAPPED && os_ftruncate(shared->fd, SHARED_MAPPED) < 0)
+            return os_fail_errno("extend %s", SHARED_NAME);
     }
     segment = os_map(shared->fd, SHARED_MAPPED, shared->mapped ? shared->segment : NULL);
     if (!segment)
@@ -346,6 +349,36 @@ int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline)
         shared->mapped = false;
     }
     return rc;
+}
+
+int shared_look(struct shared *shared, int dir)
+{
+    struct shared_segment *segment = NULL;
+    struct stat st;
+    int fd = os_openat(dir, SHARED_NAME, O_RDONLY | O_NOFOLLOW, 0);
+
+    if (fd < 0)
+        return DCACHE_NOT_FOUND;
+    if (os_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size >= SHARED_MAPPED)
+        segment = os_map_to_read(fd, SHARED_MAPPED, shared->mapped ? shared->segment : NULL);
+    if (!segment) {
+        os_close(fd);
+        return DCACHE_NOT_FOUND;
+    }
+    if (shared->mapped)
+        os_close(shared->fd);
+    shared->segment = segment;
+    shared->fd = fd;
+    shared->mapped = true;
+    return is_valid(segment) ? 0 : DCACHE_NOT_FOUND;
+}
+
+bool shared_is_current(const struct shared *shared)
+{
+    struct stat st;
+
+    return shared->mapped && os_fstat(shared->fd, &st) == 0 && st.st_nlink > 0 &&
+           is_valid(shared->segment);
 }
 
 int shared_private(struct shared *shared)

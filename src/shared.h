@@ -61,6 +61,7 @@ struct shared_memtable {
     _Atomic uint32_t sleepers;
     _Atomic int64_t turned; /* monotonic: when the ring came round last */
     _Atomic uint64_t turn;  /* the position then */
+    _Atomic int32_t trouble; /* a status: why the last drain failed; 0: it did not */
     _Atomic int64_t newest; /* rowid of the row that was stored last */
     _Atomic uint32_t unculled; /* rows stored since somebody looked whether the cache is too large */
     unsigned char boot[16]; /* of the kernel under which this was written */
@@ -102,6 +103,12 @@ struct shared {
  * correctness of data: where none can be had (`FULL`, `IO`), use shared_private().
  * A segment that is mapped already is replaced in place, and kept if that fails. */
 int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline);
+
+/* For who may not write: map the segment that others have, for reading; what was mapped is replaced. It
+ * is not registered anywhere: whether they still have that one, shared_is_current() tells.
+ * Fails: NOT_FOUND. */
+int shared_look(struct shared *shared, int dir);
+bool shared_is_current(const struct shared *shared);
 
 /* Ordinary memory instead: threads of this process see one another, processes do not; SQLite's own
  * locking stands between them. */

@@ -1,6 +1,8 @@
 /* store.c - open directories and their connections. See store.h. */
 #include "store.h"
 
+#include "memtable.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,8 +63,27 @@ bool store_uses_memtable(struct store *store)
 {
     const struct settings *s = &store->settings;
 
+    if (store->read_only)
+        return store->view.mapped;
     return store->shared.mapped && s->memtable_size > 0 && s->journal == JOURNAL_WAL &&
-           s->synchronous < 2 && store->journal_matched && !store->read_only;
+           s->synchronous < 2 && store->journal_matched;
+}
+
+struct shared *store_table(struct store *store, unsigned *ret_views)
+{
+    if (ret_views)
+        *ret_views = atomic_load(&store->views);
+    if (!store->read_only)
+        return &store->shared;
+    pthread_mutex_lock(&store->watch_mutex);
+    if (!shared_is_current(&store->view)) {
+        atomic_fetch_add(&store->views, 1);
+        (void)shared_look(&store->view, store->files.dir); /* none: nobody writes */
+    }
+    if (ret_views)
+        *ret_views = atomic_load(&store->views);
+    pthread_mutex_unlock(&store->watch_mutex);
+    return &store->view;
 }
 
 /* The mapping stays: a reader may be looking at it just now. That is a page for each time that the
@@ -83,6 +104,15 @@ static void forget_watch(struct store *store)
     pthread_mutex_init(&store->watch_mutex, NULL); /* cannot fail with glibc */
     atomic_store(&store->commits, NULL);
     store->watch = NULL;
+}
+
+void store_drop_rescued(struct store *store)
+{
+    struct shared *rescued = atomic_exchange(&store->rescued, NULL);
+
+    if (rescued)
+        os_unmap(rescued->segment, SHARED_MAPPED);
+    free(rescued);
 }
 
 /* ---- opening the parts ---- */
@@ -412,6 +442,11 @@ static void free_store(struct store *store)
     unwatch(store);
     pthread_mutex_destroy(&store->watch_mutex);
     os_unmap((void *)(uintptr_t)commits, WATCHED);
+    store_drop_rescued(store);
+    if (store->view.mapped) {
+        os_unmap(store->view.segment, SHARED_MAPPED);
+        os_close(store->view.fd);
+    }
     pool_destroy(&store->pool);
     shared_close(&store->shared, store->files.dir);
     os_close(store->files.dir);
@@ -443,7 +478,7 @@ static int new_store(const char *directory, int dir, const struct stat *st,
     store->files.dir = dir;
     store->files.file_mode = o->file_mode ? o->file_mode : 0600;
     store->files.dir_mode = o->directory_mode ? o->directory_mode : 0700;
-    store->shared.fd = -1;
+    store->shared.fd = store->view.fd = -1;
     store->references = 1;
     store->fork_generation = fork_generation;
     store->read_only = (o->flags & DCACHE_READ_ONLY) || !os_can_write(dir);
@@ -587,6 +622,28 @@ bool store_is_stale(const struct store *store)
     return atomic_load(&store->fork_generation) != atomic_load(&fork_generation);
 }
 
+/* What the memtable holds has been acknowledged, some of it perhaps after the directory was removed: it
+ * stays mapped, until drain.c has brought it to the new directory. With the append lock no thread of
+ * ours is writing to it; the lock goes with the mapping. */
+static void rescue_records(struct store *store)
+{
+    struct shared *rescued;
+
+    if (!memtable_exists(&store->shared) || atomic_load(&store->rescued))
+        return;
+    (void)memtable_lock(&store->shared, os_monotonic() + LOOK_INTERVAL); /* or it is a dead one's */
+    rescued = memtable_dirty(&store->shared) > 0 ? os_calloc(1, sizeof *rescued) : NULL;
+    if (!rescued)
+        return;
+    rescued->fd = -1;
+    rescued->mapped = true;
+    rescued->segment = os_map_again(store->shared.segment, SHARED_MAPPED);
+    if (rescued->segment)
+        atomic_store(&store->rescued, rescued);
+    else
+        free(rescued);
+}
+
 /* In the place of the old: the descriptor by dup, the segment by a mapping over it, so that no
  * thread of ours ever sees neither. */
 static int revive_parts(struct store *store, int64_t deadline)
@@ -606,6 +663,7 @@ static int revive_parts(struct store *store, int64_t deadline)
         return rc;
     note_identity(store, &st);
     unwatch(store);
+    rescue_records(store);
     pool_renew(&store->pool, NULL);
     rc = open_parts(store, &options, deadline);
     if (store->shared.fd != old_fd) /* it is the same if this failed before the segment's turn */

@@ -37,12 +37,16 @@ struct store {
 
     /* For who reads the memtable: where SQLite counts commits. It is in memory that stays mapped for
      * good; that it counts, a connection of its own sees to, which is open as long. */
+    struct shared view;        /* of a read-only store: the segment that writers have, or none */
+    _Atomic unsigned views;    /* grows when it becomes another */
     const _Atomic uint32_t *_Atomic commits;
     struct db *watch;
     _Atomic int64_t ticked;    /* coarse: when a writer last looked whether the directory was removed */
     _Atomic uint32_t lookups;  /* in SQLite, while there is no ring */
     pthread_mutex_t watch_mutex;
     struct helper *_Atomic helper; /* helper.c */
+    struct shared *_Atomic rescued; /* a removed directory's segment, if there is something in it that
+                                       has to be brought to the new one: drain.c */
 };
 
 /* Make a directory with a mode (0: 0700), and those above it as usual. One that is there is no error. */
@@ -74,6 +78,10 @@ int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_d
 /* Whether settings and directory allow single keys to stay in the memtable for a while. */
 bool store_uses_memtable(struct store *store);
 
+/* The segment with the memtable that a reader has to ask: of a read-only store, that of the writers,
+ * if there are any. `*ret_views` (may be NULL) is to be compared with `views` afterwards. */
+struct shared *store_table(struct store *store, unsigned *ret_views);
+
 /* SQLite's commit counter as a reader sees it, DB_NO_COMMITS if it cannot be seen (yet). */
 static inline uint64_t store_commits(struct store *store)
 {
@@ -99,6 +107,9 @@ bool store_is_gone(struct store *store, struct db *db);
  * that of the connection that noticed: if another thread has done it meanwhile, it is done. Called
  * with nothing held. */
 int store_revive(struct store *store, unsigned generation, int64_t deadline);
+
+/* What was to be rescued has been. Under the write lock. */
+void store_drop_rescued(struct store *store);
 
 /* Read the settings again if a process has changed them; outside of transactions. */
 bool store_settings_current(struct store *store);

@@ -128,7 +128,7 @@ static int shut_memtable(struct txn *txn)
     struct store *store = txn->cache->store;
     int rc;
 
-    if (!memtable_exists(&store->shared))
+    if (!memtable_exists(&store->shared) && !atomic_load(&store->rescued))
         return 0;
     rc = drain_all(store, txn->db, txn->deadline);
     txn->appending = rc == 0;
@@ -619,6 +619,12 @@ int txn_lookup_begin(struct dcache *cache, struct db **ret_db)
     if (cache->scope)
         return read_in_scope(cache, ret_db);
     rc = store_borrow_reader(cache->store, os_deadline(cache->timeout), ret_db);
+    if (rc == 0 && atomic_load(&cache->store->rescued)) { /* the directory has just been made anew */
+        store_return(cache->store, *ret_db);
+        rc = drain_wait(cache->store, os_deadline(cache->timeout));
+        if (rc == 0)
+            rc = store_borrow_reader(cache->store, os_deadline(cache->timeout), ret_db);
+    }
     if (rc == 0) {
         rc = store_refresh_settings(cache->store, *ret_db);
         if (rc < 0)
