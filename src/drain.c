@@ -206,6 +206,7 @@ static int settle(struct drain *d, bool appending)
     if (rc < 0)
         return rc;
     memtable_settle(shared, commits);
+    memtable_note_foreign(shared);
     if (!appending)
         memtable_unlock(shared);
     return 0;

@@ -73,7 +73,7 @@ int handle_open(const char *directory, const struct dcache_open_options *given, 
     }
     /* What killed processes have left; whoever needs it drained will say so if it cannot be. */
     if (!cache->store->read_only)
-        (void)drain_wait(cache->store, os_deadline(cache->timeout));
+        (void)drain_wait(cache->store, os_monotonic() + 50 * OS_MS);
     *ret_cache = cache;
     return 0;
 }

@@ -94,6 +94,16 @@ static int lock(struct store *store, int64_t deadline)
     return rc;
 }
 
+/* Another commit counter than ours means so, unless one of us is just about to note his. */
+static bool is_foreign_at_work(struct store *store)
+{
+    const struct shared_segment *segment = store->shared.segment;
+    uint64_t commits = store_commits(store);
+
+    return commits != DB_NO_COMMITS && commits != atomic_load(&segment->memtable.known) &&
+           atomic_load(&segment->lock.word) == 0;
+}
+
 /* The append lock, where writing to the memtable is the thing to do; else HOT_PASS. */
 static int begin(struct hot_look *look, int64_t deadline)
 {
@@ -105,8 +115,10 @@ static int begin(struct hot_look *look, int64_t deadline)
     if (rc < 0)
         return rc;
     if (cache->scope || !store_uses_memtable(store) || store->gone || store_seems_removed(store) ||
-        !store_settings_current(store) || !helper_start(store))
+        !store_settings_current(store) || memtable_is_shunned(&store->shared) ||
+        !helper_start(store))
         return HOT_PASS;
+    store_watch(store);
     if (!memtable_exists(&store->shared))
         make_ring(store);
     if (!memtable_exists(&store->shared) || store->shared.segment->memtable.trouble != 0 ||
@@ -121,7 +133,8 @@ static int begin(struct hot_look *look, int64_t deadline)
     if (rc < 0)
         return rc;
     /* Who changes a setting holds the lock; so does, for a moment, who makes a directory anew. */
-    if (!store_settings_current(store) || !memtable_exists(&store->shared) || store->gone) {
+    if (!store_settings_current(store) || !memtable_exists(&store->shared) || store->gone ||
+        is_foreign_at_work(store)) {
         memtable_unlock(&store->shared);
         return HOT_PASS;
     }

@@ -10,6 +10,8 @@
 #define BUCKET 8           /* slots, one cache line: a key's slot is in the bucket of its hash */
 #define BYTES_PER_SLOT 64  /* of the ring */
 #define SHIFT 52           /* a slot: 12 bits of the hash, then position / ALIGNMENT + 1 */
+#define PATIENCE (100 * OS_MS)
+#define FOREIGN (60000 * OS_MS) /* after a foreign commit, how long more are expected */
 #define LARGEST_PART 16    /* of the ring for one record */
 
 typedef _Atomic uint64_t word;
@@ -629,6 +631,26 @@ void memtable_settle(struct shared *shared, uint64_t commits)
 
     release(&m->floor, load(&m->tail));
     release(&m->known, commits);
+}
+
+void memtable_own_commit(struct shared *shared, uint64_t commits)
+{
+    if (!memtable_exists(shared) || memtable_lock(shared, os_monotonic() + PATIENCE) < 0)
+        return; /* it passes for a foreign one */
+    memtable_settle(shared, commits);
+    memtable_unlock(shared);
+}
+
+void memtable_note_foreign(struct shared *shared)
+{
+    atomic_store(&table(shared)->foreign, os_coarse());
+}
+
+bool memtable_is_shunned(const struct shared *shared)
+{
+    int64_t seen = atomic_load_explicit(&table(shared)->foreign, memory_order_relaxed);
+
+    return seen != 0 && os_coarse() - seen < FOREIGN;
 }
 
 /* ---- draining ---- */

@@ -100,6 +100,14 @@ int memtable_resize(struct shared *shared, uint64_t capacity);
 /* M8: somebody has committed to SQLite who was no drain. Under both locks. */
 void memtable_settle(struct shared *shared, uint64_t commits);
 
+/* The same under the write lock only, for a commit of ours beside the usual ways. */
+void memtable_own_commit(struct shared *shared, uint64_t commits);
+
+/* It was a foreign process. While such are at work, nothing is to be left dirty: they would not see it,
+ * and of two changes of one number one would be lost. */
+void memtable_note_foreign(struct shared *shared);
+bool memtable_is_shunned(const struct shared *shared);
+
 /* ---- under the write lock ---- */
 
 /* Where a slice ends that begins at `begin` (which is `drained`), has to be brought to SQLite as a

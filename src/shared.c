@@ -234,13 +234,15 @@ static bool is_valid(const struct shared_segment *segment)
            segment->size == sizeof *segment;
 }
 
-static int initialise(struct shared_segment *segment, bool empty)
+static int initialise(struct shared *shared, bool empty)
 {
+    struct shared_segment *segment = shared->segment;
     unsigned char boot[16];
 
     if (os_boot_id(boot) < 0)
         return os_fail_errno("read the boot id");
-    if (is_valid(segment)) {
+    shared->made = !is_valid(segment);
+    if (!shared->made) {
         take_over(segment, boot);
     } else {
         if (!empty) /* else it is zero, and threads of ours may have locked in it already */
@@ -285,9 +287,10 @@ static int arrive(struct shared *shared)
     if (!shared->mapped) /* else it is the same, and other threads look at it */
         shared->segment = segment;
     shared->mapped = true;
+    shared->made = false;
     if (!alone && !is_valid(segment))
         return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
-    rc = alone ? initialise(segment, empty) : 0;
+    rc = alone ? initialise(shared, empty) : 0;
     if (rc < 0)
         return rc;
     if (os_byte_lock(shared->fd, BYTE_PRESENT, F_RDLCK) < 0)

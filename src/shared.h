@@ -61,6 +61,7 @@ struct shared_memtable {
     _Atomic uint32_t sleepers;
     _Atomic int64_t turned; /* monotonic: when the ring came round last */
     _Atomic uint64_t turn;  /* the position then */
+    _Atomic int64_t foreign; /* monotonic: when it was last seen that a foreign process writes; 0: never */
     _Atomic int32_t trouble; /* a status: why the last drain failed; 0: it did not */
     _Atomic int64_t newest; /* rowid of the row that was stored last */
     _Atomic uint32_t unculled; /* rows stored since somebody looked whether the cache is too large */
@@ -96,6 +97,7 @@ struct shared {
     struct shared_segment *segment;
     _Atomic int fd;        /* -1: nobody shares the segment, see shared_private() */
     bool mapped;           /* the segment is a mapping, else from the heap */
+    bool made;             /* it was not there before: none of ours was, nor has died here */
     _Atomic uint32_t slot; /* it and `fd` change when the directory was made anew */
 };
 

@@ -298,8 +298,10 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
             rc = write_schema(store, db, o, complete);
         if (rc == 0)
             rc = schema_look(db, &store->settings, store->shards, &complete);
-        if (locked)
+        if (locked) {
+            memtable_own_commit(&store->shared, db_commits(db));
             shared_unlock(&store->shared);
+        }
         if (rc == 0 && !complete)
             rc = os_fail(DCACHE_CORRUPT, "the tables of the cache cannot be made");
     }
@@ -394,6 +396,7 @@ static bool look_at_rest(struct store *store, const struct dcache_open_options *
 static int open_parts(struct store *store, const struct dcache_open_options *o, int64_t deadline)
 {
     unsigned generation;
+    struct stat unused;
     struct db *db;
     int rc;
 
@@ -407,6 +410,10 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
     if (os_random(&store->files.life, sizeof store->files.life) < 0)
         return os_fail_errno("random bytes for file names");
     store->journal_matched = false;
+    /* Somebody has it open, and it is none of us. */
+    if (store->shared.mapped && store->shared.made &&
+        os_fstatat(store->files.dir, DB_NAME "-wal", &unused) == 0)
+        memtable_note_foreign(&store->shared);
     if (look_at_rest(store, o)) {
         store->files.sync = store->settings.synchronous >= 2;
         return 0;

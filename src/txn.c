@@ -136,13 +136,16 @@ static int shut_memtable(struct txn *txn)
 }
 
 /* M8: with both locks held, any commit that is not known to the memtable is a reason to ask SQLite. */
-static void settle(struct txn *txn)
+static void settle(struct txn *txn, bool foreign)
 {
     struct shared *shared = &txn->cache->store->shared;
     uint64_t commits = txn->appending ? db_commits(txn->db) : 0;
 
-    if (txn->appending && commits != atomic_load(&shared->segment->memtable.known))
-        memtable_settle(shared, commits);
+    if (!txn->appending || commits == atomic_load(&shared->segment->memtable.known))
+        return;
+    memtable_settle(shared, commits);
+    if (foreign)
+        memtable_note_foreign(shared);
 }
 
 static int begin_once(struct txn *txn)
@@ -173,7 +176,7 @@ static int begin_once(struct txn *txn)
     if (rc == 0)
         rc = run(txn, BEGIN);
     if (rc == 0)
-        settle(txn);
+        settle(txn, true);
     if (rc < 0)
         release(txn);
     return rc;
@@ -302,7 +305,7 @@ static int finish_outer(struct txn *txn)
         return rc;
     if (txn->settings_changed)
         store_settings_changed(store, false);
-    settle(txn);
+    settle(txn, false);
     frames = txn->db->wal_frames;
     txn->open = false;
     release(txn);
