@@ -135,16 +135,20 @@ static int shut_memtable(struct txn *txn)
     return rc;
 }
 
-/* M8: with both locks held, any commit that is not known to the memtable is a reason to ask SQLite. */
+/* M8: with both locks held (or no ring), any commit that is not known to the memtable is a reason to ask
+ * SQLite. */
 static void settle(struct txn *txn, bool foreign)
 {
     struct shared *shared = &txn->cache->store->shared;
-    uint64_t commits = txn->appending ? db_commits(txn->db) : 0;
+    uint64_t commits = db_commits(txn->db), known;
 
-    if (!txn->appending || commits == atomic_load(&shared->segment->memtable.known))
+    if (!shared->mapped) /* nobody else would know */
+        return;
+    known = atomic_load(&shared->segment->memtable.known);
+    if (commits == known)
         return;
     memtable_settle(shared, commits);
-    if (foreign)
+    if (foreign && known != 0) /* else nobody has looked before */
         memtable_note_foreign(shared);
 }
 
