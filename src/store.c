@@ -100,6 +100,25 @@ static int open_directory(const char *directory, const struct dcache_open_option
     return 0;
 }
 
+/* What is no regular file is nothing of ours: a FIFO would have SQLite wait for its other end. */
+static int check_kinds(const struct store *store)
+{
+    static const char *const names[] = {DB_NAME, DB_NAME "-wal", DB_NAME "-shm",
+                                        DB_NAME "-journal"};
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (os_fstatat(store->files.dir, names[i], &st) == 0) {
+            if (!S_ISREG(st.st_mode))
+                return os_fail(DCACHE_CORRUPT, "%s/%s is not a regular file", store->path,
+                               names[i]);
+        } else if (errno != ENOENT) {
+            return os_fail_errno("stat %s/%s", store->path, names[i]);
+        }
+    }
+    return 0;
+}
+
 /* SQLite would make the file by the umask. O_EXCL: opening one that is there, and closing it,
  * would drop the locks that SQLite holds on it in this process. */
 static int make_database(struct store *store, unsigned flags)
@@ -107,11 +126,8 @@ static int make_database(struct store *store, unsigned flags)
     struct stat st;
     int fd;
 
-    if (os_fstatat(store->files.dir, DB_NAME, &st) == 0) {
-        if (!S_ISREG(st.st_mode))
-            return os_fail(DCACHE_CORRUPT, "%s is not a regular file", store->db_path);
+    if (os_fstatat(store->files.dir, DB_NAME, &st) == 0)
         return 0;
-    }
     if (errno != ENOENT)
         return os_fail_errno("stat %s", store->db_path);
     if (store->read_only || (flags & DCACHE_NO_CREATE))
@@ -155,7 +171,9 @@ static int open_connection(struct store *store, struct db **ret_db)
 
     if (!db)
         return DCACHE_NOMEM;
-    rc = db_open(db, store->db_path, flags);
+    rc = check_kinds(store);
+    if (rc == 0)
+        rc = db_open(db, store->db_path, flags);
     if (rc < 0)
         free(db);
     else
@@ -337,7 +355,9 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
     int rc;
 
     choose_immutable(store);
-    rc = make_database(store, o->flags);
+    rc = check_kinds(store);
+    if (rc == 0)
+        rc = make_database(store, o->flags);
     if (rc == 0)
         rc = open_shared(store, deadline);
     if (rc < 0)

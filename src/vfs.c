@@ -170,6 +170,19 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     return code;
 }
 
+/* SQLite resolves links in a name first, and its O_NOFOLLOW then sees what they lead to. An absolute
+ * name of ours has been resolved: a link in its last place was put there since. */
+static int full_pathname(sqlite3_vfs *vfs, const char *name, int size, char *ret)
+{
+    size_t length = strlen(name);
+
+    (void)vfs;
+    if (name[0] != '/' || length >= (size_t)size)
+        return default_vfs->xFullPathname(default_vfs, name, size, ret);
+    memcpy(ret, name, length + 1);
+    return SQLITE_OK;
+}
+
 /* ---- registering ---- */
 
 static void do_register(void)
@@ -209,6 +222,7 @@ static void do_register(void)
     shim.zName = VFS_NAME;
     shim.szOsFile = (int)sizeof(struct vfs_file) + default_vfs->szOsFile;
     shim.xOpen = open_file;
+    shim.xFullPathname = full_pathname;
     registered = sqlite3_vfs_register(&shim, 0);
 }
 

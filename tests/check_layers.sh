@@ -17,7 +17,7 @@ entry bell
 txn
 store
 schema
-settings
+settings range
 row
 pool
 db
