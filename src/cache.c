@@ -3,23 +3,27 @@
 #include "evict.h"
 #include "route.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+#define ROOM (1 << 16) /* for the pages that a value needs beside itself */
 
 /* ---- store ---- */
 
-static int put(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
-               const struct dcache_set_options *given, bool only_if_absent)
+/* `routed` is how it went to find the cache of the key. */
+static int put_once(dcache *cache, int routed, const struct dcache_value *key,
+                    const struct dcache_value *value, struct dcache_set_options *options,
+                    bool only_if_absent)
 {
-    ENTRY_OPTIONS(struct dcache_set_options, options, given);
-    int routed = route_write(cache, key, &cache), rc;
     struct txn txn = txn_new(cache);
     struct item item = {0};
     int64_t rowid;
+    int rc;
 
     /* The file goes down before the lock goes up: a large value must not make every other writer
      * wait for our disk. The transaction owns the file until it commits, from the first moment:
      * that of a stored value is ours to remove whatever happens. */
-    rc = item_value(&item, &txn, value, &options);
+    rc = item_value(&item, &txn, value, options);
     if (rc == 0)
         rc = routed;
     if (rc == 0)
@@ -28,8 +32,8 @@ static int put(dcache *cache, const struct dcache_value *key, const struct dcach
         rc = txn_begin(&txn);
     if (rc < 0)
         goto done;
-    if (only_if_absent || (options.flags & DCACHE_KEEP_EXPIRE))
-        rc = item_store_after_look(&item, &txn, options.flags, only_if_absent, &rowid);
+    if (only_if_absent || (options->flags & DCACHE_KEEP_EXPIRE))
+        rc = item_store_after_look(&item, &txn, options->flags, only_if_absent, &rowid);
     else
         rc = item_store(&item, &txn, &rowid);
     if (rc == 0)
@@ -38,6 +42,29 @@ static int put(dcache *cache, const struct dcache_value *key, const struct dcach
         rc = txn_commit(&txn);
 done:
     txn_end(&txn);
+    return rc;
+}
+
+/* Whether what made a write fail has been mended, so that it is worth a second attempt. */
+static bool mended(dcache *cache, const struct dcache_value *value, int rc)
+{
+    if (cache->scope || !value || value->type > DCACHE_PICKLE) /* a stream has been read */
+        return false;
+    if (rc == DCACHE_FULL &&
+        dcache_last_error()->sys_errno != EFBIG) /* that one is of the process */
+        return evict_for_room(cache, (int64_t)value_bytes(value) + ROOM) == 0;
+    return rc == DCACHE_CORRUPT && store_rebuild(cache->store, os_deadline(cache->timeout)) == 0;
+}
+
+static int put(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
+               const struct dcache_set_options *given, bool only_if_absent)
+{
+    ENTRY_OPTIONS(struct dcache_set_options, options, given);
+    int routed = route_write(cache, key, &cache);
+    int rc = put_once(cache, routed, key, value, &options, only_if_absent);
+
+    if (rc < 0 && routed == 0 && mended(cache, value, rc))
+        rc = put_once(cache, routed, key, value, &options, only_if_absent);
     return rc;
 }
 
@@ -114,6 +141,9 @@ static int lookup(dcache *cache, const struct item *item, unsigned flags, struct
 
     for (;;) {
         rc = read_row(cache, item, row);
+        if (rc == DCACHE_CORRUPT && !cache->scope &&
+            store_rebuild(cache->store, os_deadline(cache->timeout)) == 0)
+            rc = read_row(cache, item, row);
         if (rc == 0 && !row_is_live(row))
             rc = DCACHE_NOT_FOUND;
         if (rc < 0)

@@ -280,6 +280,70 @@ int dcache_cull(dcache *cache, int64_t *ret_removed)
     return rc;
 }
 
+/* `*freed` grows by what the files of a batch had, and a little for each row. */
+static int free_batch(dcache *cache, struct row_query *query, int64_t bytes, int64_t *freed)
+{
+    struct txn txn = txn_new(cache);
+    struct victim victims[BATCH];
+    int64_t before = *freed;
+    int count = 0, rc = txn_begin(&txn);
+
+    if (rc == 0)
+        rc = row_victims(txn.db, query, BATCH / 10, victims, &count);
+    for (int i = 0; rc == 0 && i < count && *freed < bytes; i++) {
+        rc = txn_drop(&txn, victims[i].rowid, victims[i].size, victims[i].filename);
+        *freed = os_plus(*freed, os_plus(victims[i].size, ROW_OVERHEAD));
+        txn.evictions += query->select == ROW_POLICY;
+    }
+    if (rc == 0) {
+        txn_remove_dropped(&txn); /* or there would be no room to commit in */
+        rc = txn_commit(&txn);
+    }
+    txn_end(&txn);
+    free_victims(victims, count);
+    if (rc == 0 && *freed == before)
+        rc = DCACHE_FULL;
+    return rc;
+}
+
+/* Whether there is so much in the cache that can go. */
+static int has_bytes(dcache *cache, int64_t bytes)
+{
+    struct txn txn = txn_new(cache);
+    int64_t used = 0;
+    int rc = txn_begin(&txn);
+
+    if (rc == 0)
+        rc = bytes_used(&txn, &used);
+    txn_end(&txn); /* nothing was written */
+    return rc < 0 ? rc : used < bytes ? DCACHE_FULL : 0;
+}
+
+int evict_for_room(dcache *cache, int64_t bytes)
+{
+    struct settings *settings = &cache->store->settings;
+    struct row_query expired = {.select = ROW_EXPIRED, .now = os_now()};
+    struct row_query query = {.select = ROW_POLICY, .policy = (enum policy)settings->policy};
+    int64_t freed = 0;
+    int rc;
+
+    rc = query.policy == POLICY_NONE ? DCACHE_FULL : has_bytes(cache, bytes);
+    if (rc < 0)
+        return rc;
+    txn_checkpoint(cache->store); /* then a deletion finds room in the log */
+    while (rc == 0 && freed < bytes)
+        rc = free_batch(cache, &expired, bytes, &freed);
+    if (rc == DCACHE_FULL)
+        rc = 0;
+    while (rc == 0 && freed < bytes)
+        rc = free_batch(cache, &query, bytes, &freed);
+    if (rc == DCACHE_FULL && freed > 0)
+        rc = 0; /* less than wanted: perhaps it is enough */
+    if (rc == 0)
+        txn_checkpoint(cache->store);
+    return rc;
+}
+
 int evict_everything(dcache *cache, int64_t *ret_removed)
 {
     struct row_query query = {.select = ROW_ALL, .after = INT64_MIN};

@@ -16,4 +16,8 @@ int evict_everything(dcache *cache, int64_t *ret_removed);
 /* Pages and bytes of the database. */
 int evict_db_bytes(struct db *db, int64_t *ret_bytes);
 
+/* The disk is full: expired items go, then by policy, until some `bytes` that they took are free. Not in a
+ * transaction. Fails: FULL (not enough can go). */
+int evict_for_room(dcache *cache, int64_t bytes);
+
 #endif

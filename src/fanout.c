@@ -125,7 +125,7 @@ int dcache_open_fanout(const char *directory, int shards, const struct dcache_op
     if (rc == 0 && there == 0 && (options.flags & (DCACHE_NO_CREATE | DCACHE_READ_ONLY)))
         rc = os_fail(DCACHE_NOT_FOUND, "there are no shards in %s", directory);
     if (rc == 0 && there == 0)
-        rc = store_make_path(directory, options.directory_mode);
+        rc = directory_make_path(directory, options.directory_mode);
     while (rc == 0) {
         wanted = there > 0 ? there : shards > 0 ? (size_t)shards : DEFAULT_SHARDS;
         rc = open_shards(directory, wanted, &options, &fanout);
@@ -183,7 +183,7 @@ static int make_way(const struct dcache *fanout, char *path, unsigned mode)
     for (char *slash = strchr(path + strlen(fanout->path) + 1, '/'); rc == 0 && slash;
          slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        rc = store_make_path(path, mode);
+        rc = directory_make_path(path, mode);
         *slash = '/';
     }
     return rc;

@@ -152,6 +152,8 @@ int schema_look(struct db *db, struct settings *settings, unsigned shards, bool 
     if (rc < 0)
         return rc;
     settings_default(&read, shards);
+    if (found.total == 0) /* new, or made anew under its users: then as it was */
+        settings_copy(&read, settings);
     if (found.total > 0 && !found.settings)
         return os_fail(DCACHE_CORRUPT, "%s is a database, but not a cache", DB_NAME);
     if (found.planted)

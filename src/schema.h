@@ -4,8 +4,8 @@
 
 #include "settings.h"
 
-/* Read the settings, or what they are to be in one of `shards` new directories, and see whether
- * everything is there that they ask for. Writes nothing.
+/* Read the settings, of which there are those of one of `shards` directories, and see whether
+ * everything is there that they ask for; where there are no tables yet they stay as they are. Writes nothing.
  * `*ret_complete` false: schema_create() is due. Fails: CORRUPT (not a cache's database). */
 int schema_look(struct db *db, struct settings *settings, unsigned shards, bool *ret_complete);
 

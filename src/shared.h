@@ -62,6 +62,7 @@ struct shared_segment {
     _Atomic int64_t waiting_since;   /* monotonic, of who has waited longest, roughly; 0: nobody */
     _Atomic int64_t checkpointing;   /* monotonic: since when somebody is at it; 0: nobody */
     _Atomic int64_t headroom;        /* bytes that may surely be stored before the size limit */
+    _Atomic uint32_t rebuilds;       /* grows when a damaged database is moved aside */
     _Atomic uint64_t hits;           /* not yet in the database */
     _Atomic uint64_t misses;
     _Atomic uint64_t timeouts; /* of writes */

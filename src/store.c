@@ -56,90 +56,6 @@ static void install(void)
 
 /* ---- opening the parts ---- */
 
-int store_make_path(const char *directory, unsigned mode)
-{
-    char *path = os_strdup(directory);
-    int rc = path ? 0 : DCACHE_NOMEM;
-
-    mode = mode ? mode : 0700;
-    for (size_t n = rc == 0 ? strlen(path) : 0; n > 1 && path[n - 1] == '/'; n--)
-        path[n - 1] = 0; /* the last directory is the one with `mode` */
-    for (char *at = path; rc == 0 && at; at = strchr(at + 1, '/')) {
-        char *slash = strchr(at + 1, '/');
-
-        if (slash)
-            *slash = 0;
-        if (*path && os_mkdirat(AT_FDCWD, path, slash ? 0777 : mode) < 0 && errno != EEXIST &&
-            errno != EROFS && errno != EACCES)
-            rc = os_fail_io("make directory %s", path);
-        if (!slash)
-            break;
-        *slash = '/';
-        at = slash - 1;
-        while (at[1] == '/' && at[2] == '/')
-            at++;
-    }
-    free(path);
-    return rc;
-}
-
-static int open_directory(const char *directory, const struct dcache_open_options *o, int *ret_dir)
-{
-    unsigned flags = o->flags;
-    int dir = os_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0), rc;
-
-    if (dir < 0 && errno == ENOENT && !(flags & (DCACHE_NO_CREATE | DCACHE_READ_ONLY))) {
-        rc = store_make_path(directory, o->directory_mode);
-        if (rc < 0)
-            return rc;
-        dir = os_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
-    }
-    if (dir < 0)
-        return os_fail_errno("open directory %s", directory);
-    *ret_dir = dir;
-    return 0;
-}
-
-/* What is no regular file is nothing of ours: a FIFO would have SQLite wait for its other end. */
-static int check_kinds(const struct store *store)
-{
-    static const char *const names[] = {DB_NAME, DB_NAME "-wal", DB_NAME "-shm",
-                                        DB_NAME "-journal"};
-    struct stat st;
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (os_fstatat(store->files.dir, names[i], &st) == 0) {
-            if (!S_ISREG(st.st_mode))
-                return os_fail(DCACHE_CORRUPT, "%s/%s is not a regular file", store->path,
-                               names[i]);
-        } else if (errno != ENOENT) {
-            return os_fail_errno("stat %s/%s", store->path, names[i]);
-        }
-    }
-    return 0;
-}
-
-/* SQLite would make the file by the umask. O_EXCL: opening one that is there, and closing it,
- * would drop the locks that SQLite holds on it in this process. */
-static int make_database(struct store *store, unsigned flags)
-{
-    struct stat st;
-    int fd;
-
-    if (os_fstatat(store->files.dir, DB_NAME, &st) == 0)
-        return 0;
-    if (errno != ENOENT)
-        return os_fail_errno("stat %s", store->db_path);
-    if (store->read_only || (flags & DCACHE_NO_CREATE))
-        return os_fail(DCACHE_NOT_FOUND, "there is no cache in %s", store->path);
-    fd = os_openat(store->files.dir, DB_NAME, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
-                   store->files.file_mode);
-    if (fd < 0 && errno != EEXIST)
-        return os_fail_errno("create %s", store->db_path);
-    os_close(fd); /* of a file that SQLite has not opened yet */
-    return 0;
-}
-
 static int open_shared(struct store *store, int64_t deadline)
 {
     int rc;
@@ -171,7 +87,7 @@ static int open_connection(struct store *store, struct db **ret_db)
 
     if (!db)
         return DCACHE_NOMEM;
-    rc = check_kinds(store);
+    rc = directory_check(store->files.dir, store->path);
     if (rc == 0)
         rc = db_open(db, store->db_path, flags);
     if (rc < 0)
@@ -333,6 +249,7 @@ static bool look_at_rest(struct store *store, const struct dcache_open_options *
     struct db db = {0};
     bool complete = false;
 
+    settings_copy(&settings, &store->settings);
     if (store->read_only || !is_at_rest(store, &before) ||
         db_open(&db, store->db_path, DB_IMMUTABLE) < 0)
         return false;
@@ -347,25 +264,20 @@ static bool look_at_rest(struct store *store, const struct dcache_open_options *
     return true;
 }
 
-/* Everything that hangs on the directory's descriptor. */
-static int open_parts(struct store *store, const struct dcache_open_options *o, int64_t deadline)
+/* Make the database if there is none, and see that everything is in it. */
+static int open_database(struct store *store, const struct dcache_open_options *o, int64_t deadline)
 {
     unsigned generation;
     struct db *db;
     int rc;
 
-    choose_immutable(store);
-    rc = check_kinds(store);
-    if (rc == 0)
-        rc = make_database(store, o->flags);
-    if (rc == 0)
-        rc = open_shared(store, deadline);
+    store->journal_matched = false;
+    atomic_store(&store->rebuilds, atomic_load(&store->shared.segment->rebuilds));
+    rc = directory_make_database(store->files.dir, store->path,
+                                 !store->read_only && !(o->flags & DCACHE_NO_CREATE),
+                                 store->files.file_mode);
     if (rc < 0)
         return rc;
-    store->files.slot = store->shared.slot;
-    if (os_random(&store->files.life, sizeof store->files.life) < 0)
-        return os_fail_errno("random bytes for file names");
-    store->journal_matched = false;
     if (look_at_rest(store, o)) {
         store->files.sync = store->settings.synchronous >= 2;
         return 0;
@@ -389,6 +301,49 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
     else
         store->files.sync = store->settings.synchronous >= 2;
     pool_put(&store->pool, db);
+    return rc;
+}
+
+/* Under the write lock: so no write of ours goes to a database that is about to be moved aside, and
+ * who has the lock next sees by `rebuilds` that there is another. Fails: CORRUPT (not damaged, or not
+ * to be rebuilt). */
+static int set_aside(struct store *store, int64_t deadline)
+{
+    _Atomic uint32_t *rebuilds = &store->shared.segment->rebuilds;
+    int rc;
+
+    atomic_store(&store->pool.suspect, false);
+    if (!store->rebuild || store->read_only || store_owned_here(store))
+        return DCACHE_CORRUPT;
+    rc = shared_lock(&store->shared, deadline);
+    if (rc < 0)
+        return rc;
+    if (atomic_load(rebuilds) == store->rebuilds) { /* else somebody has done it */
+        rc = heal_is_damaged(store->db_path) ? heal_move_aside(store->files.dir) : DCACHE_CORRUPT;
+        if (rc == 0)
+            atomic_fetch_add(rebuilds, 1);
+    }
+    shared_unlock(&store->shared);
+    return rc;
+}
+
+/* Everything that hangs on the directory's descriptor. */
+static int open_parts(struct store *store, const struct dcache_open_options *o, int64_t deadline)
+{
+    int rc;
+
+    choose_immutable(store);
+    rc = directory_check(store->files.dir, store->path);
+    if (rc == 0)
+        rc = open_shared(store, deadline);
+    if (rc < 0)
+        return rc;
+    store->files.slot = store->shared.slot;
+    if (os_random(&store->files.life, sizeof store->files.life) < 0)
+        return os_fail_errno("random bytes for file names");
+    rc = open_database(store, o, deadline);
+    if (rc == DCACHE_CORRUPT && set_aside(store, deadline) == 0)
+        rc = open_database(store, o, deadline);
     return rc;
 }
 
@@ -424,6 +379,8 @@ static int new_store(const char *directory, int dir, const struct stat *st,
     note_identity(store, st);
     store->shards = shards;
     store->flags = o->flags & (DCACHE_READ_ONLY | DCACHE_NO_SHARED);
+    settings_default(&store->settings, shards);
+    store->rebuild = o->on_corruption == DCACHE_REBUILD;
     store->files.dir = dir;
     store->files.file_mode = o->file_mode ? o->file_mode : 0600;
     store->files.dir_mode = o->directory_mode ? o->directory_mode : 0700;
@@ -454,8 +411,10 @@ static int reopen(struct store *store, const struct dcache_open_options *o, int6
     struct db *db;
     int rc = store_enter(store);
 
+    if (o->on_corruption == DCACHE_REBUILD)
+        store->rebuild = true;
     if (rc == 0)
-        rc = store_borrow(store, deadline, &db);
+        rc = store_borrow_reader(store, deadline, &db);
     if (rc < 0)
         return rc;
     rc = prepare_schema(store, db, o, deadline);
@@ -472,7 +431,7 @@ int store_open(const char *directory, const struct dcache_open_options *o, unsig
     int dir, rc;
 
     pthread_once(&once, install);
-    rc = open_directory(directory, o, &dir);
+    rc = directory_open(directory, o, &dir);
     if (rc < 0)
         return rc;
     if (os_fstat(dir, &st) < 0) {
@@ -574,7 +533,7 @@ static int revive_parts(struct store *store, int64_t deadline)
     struct stat st;
 
     options.directory_mode = store->files.dir_mode;
-    rc = open_directory(store->path, &options, &dir);
+    rc = directory_open(store->path, &options, &dir);
     if (rc < 0)
         return rc;
     if (os_fstat(dir, &st) < 0 || os_replace(dir, store->files.dir) < 0)
@@ -604,7 +563,27 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline)
     return rc;
 }
 
+int store_rebuild(struct store *store, int64_t deadline)
+{
+    unsigned generation = store->pool.generation;
+    int rc = set_aside(store, deadline);
+
+    return rc < 0 ? rc : store_revive(store, generation, deadline);
+}
+
+void store_heal(struct store *store, int64_t deadline)
+{
+    if (store->rebuild && atomic_load_explicit(&store->pool.suspect, memory_order_relaxed))
+        (void)store_rebuild(store, deadline); /* if it is still damaged, the next call says so */
+}
+
 /* ---- connections ---- */
+
+static bool is_rebuilt(const struct store *store)
+{
+    return atomic_load_explicit(&store->shared.segment->rebuilds, memory_order_relaxed) !=
+           atomic_load_explicit(&store->rebuilds, memory_order_relaxed);
+}
 
 static bool is_removed(struct store *store)
 {
@@ -629,6 +608,8 @@ static int open_another(struct store *store, int64_t deadline, struct db **ret_d
     }
     if (!store->read_only && (store->gone || (rc < 0 && is_removed(store))))
         rc = DCACHE_GONE;
+    if (rc == DCACHE_CORRUPT)
+        atomic_store(&store->pool.suspect, true);
     if (rc < 0 && db)
         pool_close(db);
     else if (rc == 0)
@@ -689,18 +670,19 @@ static bool has_moved(struct store *store, struct db *db)
 
 bool store_is_gone(struct store *store, struct db *db)
 {
-    return is_removed(store) || has_moved(store, db);
+    return is_rebuilt(store) || is_removed(store) || has_moved(store, db);
 }
 
 int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db)
 {
     if (store->immutable)
         renew_snapshot(store);
+    store_heal(store, deadline);
     for (;;) {
         unsigned generation = store->pool.generation;
         int rc = store->gone ? DCACHE_GONE : store_borrow(store, deadline, ret_db);
 
-        if (rc == 0 && !store->read_only && has_moved(store, *ret_db)) {
+        if (rc == 0 && !store->read_only && (is_rebuilt(store) || has_moved(store, *ret_db))) {
             generation = (*ret_db)->generation;
             store_return(store, *ret_db);
             rc = DCACHE_GONE;

@@ -5,7 +5,9 @@
 #ifndef STORE_H
 #define STORE_H
 
+#include "directory.h"
 #include "file.h"
+#include "heal.h"
 #include "pool.h"
 #include "schema.h"
 #include "shared.h"
@@ -27,6 +29,8 @@ struct store {
     _Atomic bool immutable; /* no log is beside the database and we may not make one: a snapshot */
     struct stat snapshot;   /* of the database then */
     bool use_shared;
+    _Atomic bool rebuild;         /* DCACHE_REBUILD, as an opener has asked for */
+    _Atomic uint32_t rebuilds;    /* of the segment, when the database was opened */
     _Atomic bool journal_matched; /* the database is in the journal mode that the settings name */
     _Atomic bool gone; /* the directory was removed and could not be made anew: to be tried again */
     _Atomic unsigned fork_generation;
@@ -35,9 +39,6 @@ struct store {
 
     struct pool pool;
 };
-
-/* Make a directory with a mode (0: 0700), and those above it as usual. One that is there is no error. */
-int store_make_path(const char *directory, unsigned mode);
 
 /* Find or make the store of a directory, which is one of so many shards, or 1. */
 int store_open(const char *directory, const struct dcache_open_options *options, unsigned shards,
@@ -65,6 +66,13 @@ bool store_is_gone(struct store *store, struct db *db);
  * that of the connection that noticed: if another thread has done it meanwhile, it is done. Called
  * with nothing held. */
 int store_revive(struct store *store, unsigned generation, int64_t deadline);
+
+/* If the database is damaged, and to be rebuilt: move it aside and open an empty one, for all handles.
+ * Called with nothing held. Fails: CORRUPT (it is not to be rebuilt, or is not damaged). */
+int store_rebuild(struct store *store, int64_t deadline);
+
+/* The same if a call has met damage since this was last asked; before others meet it. */
+void store_heal(struct store *store, int64_t deadline);
 
 /* Read the settings again if a process has changed them; outside of transactions. */
 bool store_settings_current(struct store *store);

@@ -101,7 +101,7 @@ static void remove_made(struct txn *txn)
         (void)file_remove(&txn->cache->store->files, made_name(&txn->made[i]));
 }
 
-static void remove_dropped(struct txn *txn)
+void txn_remove_dropped(struct txn *txn)
 {
     for (size_t i = 0; i < txn->dropped_count; i++)
         (void)file_remove(&txn->cache->store->files, txn->dropped[i]);
@@ -158,6 +158,7 @@ static int begin_outer(struct txn *txn)
         return os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);
     if (store_owned_here(store))
         return os_fail_deadlock();
+    store_heal(store, txn->deadline);
     do {
         unsigned generation = store->pool.generation;
 
@@ -221,7 +222,7 @@ int txn_begin(struct txn *txn)
 /* Under the lock, T4; but most of the time that it takes goes by in waiting for the disk to have the
  * log, and for that the others need not wait: it is brought there before, without the lock. Opening
  * and closing the log is harmless, since SQLite has no locks on that file. */
-static void checkpoint(struct store *store)
+void txn_checkpoint(struct store *store)
 {
     struct shared_segment *segment = store->shared.segment;
     int64_t now = os_monotonic(), since = atomic_load(&segment->checkpointing);
@@ -275,10 +276,10 @@ static int finish_outer(struct txn *txn)
     due = txn->db->wal_frames >= CHECKPOINT_FRAMES && store->shared.fd >= 0;
     txn->open = false;
     release(txn);
-    remove_dropped(txn); /* T2; nobody need wait for it */
+    txn_remove_dropped(txn); /* T2; nobody need wait for it */
     free_lists(txn);
     if (due)
-        checkpoint(store);
+        txn_checkpoint(store);
     return 0;
 }
 

@@ -14,7 +14,7 @@
  * Invariants
  *  T1  A file that this transaction made goes away if it is rolled back, at any level.
  *  T2  A file of a row that this transaction removed or replaced goes away after the outermost
- *      COMMIT, never before.
+ *      COMMIT, never before. (But for evict_for_room(): on a full disk nothing could be committed.)
  *  T3  `count` and `size` in Settings change in the transaction that changes the rows, by one
  *      statement before COMMIT. (Triggers are off.)
  *  T4  The write lock is held from before BEGIN IMMEDIATE until after COMMIT, and checkpoints happen
@@ -113,8 +113,16 @@ int txn_insert(struct txn *txn, const struct row *row, int64_t *ret_rowid);
 int txn_replace(struct txn *txn, const struct row *old, const struct row *row);
 int txn_drop(struct txn *txn, int64_t rowid, int64_t size, const char *filename);
 
+/* Remove the files of what was dropped, before their time: of what is given up in any case, should the
+ * transaction fail. */
+void txn_remove_dropped(struct txn *txn);
+
 /* The same, but its file stays (its bytes have been handed out as a stored value). */
 int txn_forget(struct txn *txn, int64_t rowid, int64_t size);
+
+/* Bring the log to the database, so that it starts over. Called with nothing held; whatever fails, the
+ * next one tries again. */
+void txn_checkpoint(struct store *store);
 
 /* Bring the access records of the segment to the database. */
 int txn_flush_accesses(struct txn *txn);

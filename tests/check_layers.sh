@@ -16,6 +16,7 @@ handover
 entry bell
 txn
 store
+heal directory
 schema
 settings range
 row
