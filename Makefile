@@ -56,6 +56,10 @@ tsan: ready-to-check
 valgrind: ready-to-check
 	@scripts/test.sh valgrind
 
+# Each fuzz target for a minute. FUZZ_SECONDS=600 for longer.
+fuzz: ready-to-check
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
 coverage: ready-to-check
 	@scripts/test.sh coverage
 
@@ -74,5 +78,5 @@ ready-to-build:
 ready-to-check:
 	@scripts/bootstrap.sh check
 
-.PHONY: all demo python pythons check bench install torture sanitize tsan valgrind coverage tidy format clean \
-	ready-to-build ready-to-check
+.PHONY: all demo python pythons check bench install torture sanitize tsan valgrind fuzz coverage tidy \
+	format clean ready-to-build ready-to-check
