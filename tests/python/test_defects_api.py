@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 import asyncio
 import io
+import os
 import pickle
 import subprocess
 import sys
@@ -360,6 +361,15 @@ def test_the_truth_of_a_cache_is_whether_there_is_something_in_it(package, tmp_p
         else:
             made[1] = 1
         assert made and len(made) == 1
+
+
+def test_close_of_a_django_cache(package, tmp_path):
+    cache = package.DjangoCache(str(tmp_path), {})
+    cache.set('k', 1)
+    before = len(os.listdir('/proc/self/fd'))
+    cache.close()
+    expect(package, len(os.listdir('/proc/self/fd')) == before, True, False)
+    assert cache.get('k') == 1
 
 
 CHILD = """
