@@ -14,6 +14,7 @@ import zlib
 import pytest
 
 import compare
+from packages import expect, is_ours
 
 
 def make_reversing(package):
@@ -298,12 +299,29 @@ def test_own_sql_on_the_connection(cache):
     cursor = cache._sql('DELETE FROM Cache WHERE tag IS NULL')
     assert cursor.rowcount == 5 and len(cache) == 5 and 'k1' not in cache
     assert isinstance(cache._con, sqlite3.Connection)
-    with cache.transact():
-        cache['new'] = 1
-        assert cache._sql('SELECT COUNT(*) FROM Cache').fetchone() == (6,)
-        cache._sql('UPDATE Cache SET value = 7 WHERE key = "new"')
-        assert cache['new'] == 7
-    assert cache['new'] == 7
+
+
+def test_a_value_that_cannot_be_decoded_was_found_all_the_same(package, tmp_path):
+    with package.Cache(tmp_path, disk=package.JSONDisk, statistics=True) as cache:
+        cache.set('k', io.BytesIO(b'no JSON'), read=True)
+        with pytest.raises(zlib.error):
+            cache.get('k')
+        expect(package, tuple(cache.stats()), (1, 0), (0, 0))
+
+
+def test_own_sql_inside_a_transaction_is_beside_it(package, tmp_path):
+    with package.Cache(tmp_path, timeout=0.01) as cache:
+        with cache.transact():
+            cache['new'] = 1
+            count = cache._sql('SELECT COUNT(*) FROM Cache').fetchone()
+            expect(package, count, (0,), (1,))
+            update = "UPDATE Cache SET value = 7 WHERE key = 'new'"
+            if is_ours(package):
+                with pytest.raises(sqlite3.OperationalError, match='locked'):
+                    cache._sql(update)
+            else:
+                cache._sql(update)
+        expect(package, cache['new'], 1, 7)
 
 
 def test_each_thread_has_a_connection_of_its_own(cache):
