@@ -65,6 +65,10 @@ tidy: ready-to-check
 format: ready-to-check
 	@scripts/sources.sh all | xargs clang-format -i
 
+# The protocol of the memtable, looked at by Spin: docs/MEMTABLE.md.
+model: ready-to-model
+	@model/check.sh
+
 clean:
 	rm -rf build .venv
 
@@ -74,5 +78,8 @@ ready-to-build:
 ready-to-check:
 	@scripts/bootstrap.sh check
 
-.PHONY: all demo python pythons check bench install torture sanitize tsan valgrind coverage tidy format clean \
-	ready-to-build ready-to-check
+ready-to-model:
+	@scripts/bootstrap.sh model
+
+.PHONY: all demo python pythons check bench install torture model sanitize tsan valgrind coverage \
+	tidy format clean ready-to-build ready-to-check ready-to-model

@@ -99,31 +99,15 @@ void item_adopt_files(struct txn *txn, const struct dcache_value *values, size_t
                             values[i].stored->filename); /* without memory it removes at once */
 }
 
-/* Under least-frequently-used, a newcomer of a cache that has evicted begins above what went last,
- * or no newcomer would ever outlive an old favourite: ageing as in LFU-DA (Arlitt et al., 2000). */
-static int initial_count(struct txn *txn, int64_t *ret_count)
-{
-    int64_t evictions = txn->evictions;
-    int rc;
-
-    *ret_count = 0;
-    if (txn->cache->store->settings.policy != POLICY_FREQUENT)
-        return 0;
-    rc = settings_counter(txn->db, "evictions", &evictions);
-    if (rc < 0 || evictions + txn->evictions == 0)
-        return rc;
-    rc = row_min_access_count(txn->db, ret_count);
-    if (rc == 0)
-        (*ret_count)++;
-    return rc;
-}
-
 static int finish_row(struct item *item, struct txn *txn)
 {
     struct row *row = &item->row;
     int rc = item->staged ? txn_publish(txn, item->index, &row->filename) : 0;
 
-    return rc < 0 || row_is_pinned(row) ? rc : initial_count(txn, &row->access_count);
+    if (rc < 0 || row_is_pinned(row))
+        return rc;
+    return drain_initial_count(txn->db, (enum policy)txn->cache->store->settings.policy,
+                               txn->evictions, &row->access_count);
 }
 
 int item_replace(struct item *item, struct txn *txn, const struct row *old, int64_t *ret_rowid)

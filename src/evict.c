@@ -171,6 +171,38 @@ int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes)
     return rc < 0 ? rc : renew_headroom(txn);
 }
 
+int evict_after_drain(struct txn *txn, int64_t rows, int64_t newest)
+{
+    struct kept kept = {.rowids = &newest, .count = 1};
+    int64_t left = txn->cache->store->settings.cull_limit * rows, before, evicted;
+    int rc;
+
+    do { /* a batch each time */
+        before = left;
+        rc = expire_some(txn, &kept, os_now(), &left);
+    } while (rc == 0 && before - left >= BATCH - 1);
+    do
+        rc = rc < 0 ? rc : evict_while_over(txn, &kept, &left, &evicted);
+    while (rc == 0 && left > 0 && evicted >= BATCH - 1);
+    return rc < 0 ? rc : renew_headroom(txn);
+}
+
+bool evict_is_due(struct store *store, struct db *db)
+{
+    struct row_query query = {.select = ROW_EXPIRED, .now = os_now()};
+    struct victim victim;
+    int count = 0;
+
+    if (store->settings.cull_limit == 0)
+        return false;
+    if (store->settings.policy != POLICY_NONE && store->shared.segment->headroom <= 0)
+        return true;
+    if (row_victims(db, &query, 1, &victim, &count) < 0)
+        return true;
+    free_victims(&victim, count);
+    return count > 0;
+}
+
 /* ---- in batches ---- */
 
 /* One batch in a transaction of its own; `*ret_count` 0 at the end. */

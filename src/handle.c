@@ -1,6 +1,7 @@
 /* handle.c - what a `dcache *` is: open, close, settings, begin, commit, rollback. */
 #include "handle.h"
 #include "entry.h"
+#include "helper.h"
 
 #include <stdlib.h>
 
@@ -36,6 +37,14 @@ void handle_free(struct dcache *handle)
 
 /* ---- open and close ---- */
 
+static void leave(struct store *store)
+{
+    if (!store || !store_leave(store))
+        return;
+    helper_stop(store);
+    store_free(store);
+}
+
 int handle_open(const char *directory, const struct dcache_open_options *given, unsigned shards,
                 struct dcache **ret_cache)
 {
@@ -57,11 +66,16 @@ int handle_open(const char *directory, const struct dcache_open_options *given, 
         options.timeout = DEFAULT_TIMEOUT;
     cache->timeout = options.timeout < 0 ? 0 : options.timeout;
     rc = store_open(directory, &options, shards, &cache->store);
-    if (rc < 0)
+    if (rc < 0) {
+        leave(cache->store);
         handle_free(cache);
-    else
-        *ret_cache = cache;
-    return rc;
+        return rc;
+    }
+    /* What killed processes have left; whoever needs it drained will say so if it cannot be. */
+    if (!cache->store->read_only)
+        (void)drain_wait(cache->store, os_monotonic() + 50 * OS_MS);
+    *ret_cache = cache;
+    return 0;
 }
 
 int dcache_open(const char *directory, const struct dcache_open_options *options,
@@ -95,6 +109,14 @@ static void flush_notes(struct dcache *cache)
     txn_end(&txn);
 }
 
+/* A closed directory is as 5.6.3 would have left it. What cannot be written now waits in the segment for
+ * the next who opens the directory. */
+static void flush_records(struct dcache *cache)
+{
+    if (store_enter(cache->store) == 0)
+        (void)drain_wait(cache->store, os_deadline(cache->timeout < 1 ? cache->timeout : 1));
+}
+
 static bool is_transaction(const struct dcache *handle)
 {
     if (handle->shard_count > 0)
@@ -113,8 +135,9 @@ void dcache_close(dcache *cache)
     for (size_t i = 0; i < cache->shard_count; i++)
         dcache_close(cache->shards[i]);
     if (cache->store) {
+        flush_records(cache);
         flush_notes(cache);
-        store_close(cache->store);
+        leave(cache->store);
     }
     handle_free(cache);
 }

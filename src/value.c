@@ -268,6 +268,43 @@ enum dcache_type value_type_of_mode(int mode)
     return mode == MODE_TEXT ? DCACHE_TEXT : mode == MODE_PICKLE ? DCACHE_PICKLE : DCACHE_BYTES;
 }
 
+/* ---- keys as SQLite compares them ---- */
+
+/* A double that is a 64-bit integer becomes that integer; -0.0 becomes 0. */
+struct dcache_value value_normal_key(const struct dcache_value *key)
+{
+    if (key->type == DCACHE_DOUBLE && key->real >= -0x1p63 && key->real < 0x1p63 &&
+        (double)(int64_t)key->real == key->real)
+        return dcache_int((int64_t)key->real);
+    return *key;
+}
+
+uint64_t value_hash_key(const struct dcache_value *key, int raw)
+{
+    struct dcache_value normal = value_normal_key(key);
+    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15) * (uint64_t)(normal.type * 2 + (raw != 0)), word;
+    const char *at = normal.data;
+    size_t left = value_bytes(&normal);
+
+    if (!value_is_data(&normal)) {
+        hash ^= (uint64_t)normal.integer; /* a double's bits are in the same place */
+        hash *= UINT64_C(0xFF51AFD7ED558CCD);
+    }
+    for (; left >= 8; left -= 8, at += 8) {
+        memcpy(&word, at, 8);
+        hash = (hash ^ word) * UINT64_C(0xFF51AFD7ED558CCD);
+        hash ^= hash >> 32;
+    }
+    if (left > 0) {
+        word = left;
+        memcpy(&word, at, left);
+        hash = (hash ^ word ^ (uint64_t)left << 56) * UINT64_C(0xFF51AFD7ED558CCD);
+    }
+    hash ^= hash >> 32;
+    hash *= UINT64_C(0xC4CEB9FE1A85EC53);
+    return hash ^ hash >> 32;
+}
+
 /* ---- public helpers that need nothing else ---- */
 
 static uint32_t adler32(const unsigned char *data, size_t size)

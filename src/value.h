@@ -36,6 +36,10 @@ enum dcache_type value_type_of_mode(int mode);
 /* Bytes that it would take inline; 0 for numbers. */
 size_t value_bytes(const struct dcache_value *value);
 
+/* Keys as stored that SQLite takes for one (1 and 1.0 are) are equal here and have the same hash. */
+uint64_t value_hash_key(const struct dcache_value *key, int raw);
+struct dcache_value value_normal_key(const struct dcache_value *key);
+
 bool value_is_data(const struct dcache_value *value); /* TEXT, BYTES, PICKLE: data and size */
 
 #endif

@@ -11,11 +11,16 @@ hold permits
 claim
 fanout
 cache queue iterate bulk handle maintain backup
+hot
+helper
 evict check route pair
 handover
 entry bell
 txn
+drain
 store
+watch
+memtable
 schema
 settings
 row
@@ -23,7 +28,7 @@ pool
 db
 value vfs
 shared
-file owner pickle
+file owner pickle directory
 os
 '
 
