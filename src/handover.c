@@ -61,14 +61,20 @@ static void fill(struct shared *shared, struct shared_waiter *place, const char 
     atomic_store(&place->ticket, atomic_fetch_add(&shared->segment->tickets, 1) + 1);
 }
 
-/* A free place, or one whose owner has died waiting. NULL: there is none. */
+/* Whether a place may be taken from a dead owner: nobody else is at it. */
+static bool is_settled(uint32_t code)
+{
+    return code == WAITING || code == POKED || code == GRANTED;
+}
+
+/* A free place, or one whose owner has died in it. NULL: there is none. */
 static struct shared_waiter *claim(struct shared *shared, uint32_t *ret_word)
 {
     for (int i = 0; i < 2 * SHARED_WAITERS; i++) {
         struct shared_waiter *place = &shared->segment->waiter[i % SHARED_WAITERS];
         uint32_t word = atomic_load(&place->word);
 
-        if (i >= SHARED_WAITERS && code_of(word) == WAITING &&
+        if (i >= SHARED_WAITERS && is_settled(code_of(word)) &&
             shared_slot_lives(shared, atomic_load(&place->process)) == 0 &&
             change(place, word, next_use(word)))
             word = next_use(word);

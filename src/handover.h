@@ -5,9 +5,9 @@
  * lock back stores that, instead of removing the item.
  *
  * Invariants
- *  H1  A place is WAITING (POKED: and has reason to look), or somebody who holds the write lock of the cache is at it (GRANTING), or
- *      the lock is its owner's (GRANTED). GRANTING becomes GRANTED after the commit, and WAITING again
- *      if there is none.
+ *  H1  A place is WAITING (POKED: and has reason to look), or somebody who holds the write lock of the
+ *      cache is at it (GRANTING), or the lock is its owner's (GRANTED). GRANTING becomes GRANTED
+ *      after the commit, and WAITING again if there is none.
  *  H2  Who leaves a place that is not WAITING any more owns the lock, unless a look in a write
  *      transaction says otherwise: who was at it has died.
  *  H3  A place belongs to a process that lives, or is free (S1). Each use of it has another number, so

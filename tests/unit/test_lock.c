@@ -464,6 +464,32 @@ static void a_place_is_left_or_granted_but_not_both(void **state) /* H1, H2 */
     assert_true(handover_leave(&next));
 }
 
+static void the_place_of_who_died_with_it_is_used_again(void **state) /* H3 */
+{
+    struct dcache_value key = dcache_text("k");
+    struct handover places[SHARED_WAITERS], giver, again;
+    uint32_t nobody = (cache->store->shared.slot + 1) % 4096;
+    char line[OWNER_TEXT];
+    double expire;
+
+    (void)state;
+    for (int i = 0; i < SHARED_WAITERS; i++)
+        places[i] = handover_join(cache, &key, "somebody", 0);
+    giver = handover_choose(cache, &key, line, &expire);
+    handover_done(&giver, true); /* the first is granted, */
+    handover_poke(cache, &key);  /* the second was told to look, */
+    for (int i = 0; i < 3; i++)  /* the third waits: all of a process that is gone */
+        atomic_store(&places[i].place->process, nobody);
+    for (int i = 0; i < 3; i++) {
+        again = handover_join(cache, &key, "another", 0);
+        assert_ptr_equal(again.place, places[i].place);
+        places[i] = again;
+    }
+    assert_null(handover_join(cache, &key, "another", 0).place);
+    for (int i = 0; i < SHARED_WAITERS; i++)
+        assert_true(handover_leave(&places[i]));
+}
+
 /* Between the commit of who gives it and his word, who waits may look by himself. */
 static void what_was_handed_over_is_not_acquired_once_more(void **state)
 {
@@ -725,6 +751,7 @@ int main(void)
         TEST(who_has_waited_longest_gets_it),
         TEST(who_died_waiting_is_passed_over),
         TEST(a_place_is_left_or_granted_but_not_both),
+        TEST(the_place_of_who_died_with_it_is_used_again),
         TEST(what_was_handed_over_is_not_acquired_once_more),
         TEST(without_a_place_there_is_the_bell),
         TEST(only_who_is_certainly_gone_is_taken_for_dead),
