@@ -14,7 +14,7 @@ jobs=$(nproc)
 
 builds='plain asan coverage'
 together='unit unit-asan coverage cli tidy layers lists exports length format shell install examples'
-alone='counts interop stress-processes stress-threads stress-fanout torture locks workqueue'
+alone='python counts interop stress-processes stress-threads stress-fanout torture locks workqueue'
 
 # The parts. A part passes when its command does.
 run_part() {
@@ -26,6 +26,7 @@ run_part() {
     cli) tests/cli/run.sh "$PWD/build/plain/diskcache" ;;
     interop) "$(scripts/oracle.sh)" tests/interop/interop.py "$programs/driver" \
         --shim "$programs/dqs_off.so" ;;
+    python) scripts/test_python.sh -q -n "$jobs" ;;
     counts) python3 tests/counts/counts.py "$programs/counts" ;;
     stress-processes) "$programs/stress" --processes 8 --seconds 5 ;;
     stress-threads) "$programs/stress" --threads 16 --seconds 5 ;;
@@ -78,7 +79,7 @@ if [ "${1:-}" = part ]; then
     77) word=skipped ;;
     *) word=FAILED ;;
     esac
-    note=$(grep -E '^lines: ' "$logs/$part.log" | tail -n 1 || true)
+    note=$(grep -E '^(lines|differential): ' "$logs/$part.log" | tail -n 1 || true)
     printf '%-15s %-7s %5s tests %4s s  %s\n' "$part" "$word" $((passed + failed)) \
         $(($(date +%s) - begin)) "$note"
     if [ "$status" != 0 ]; then

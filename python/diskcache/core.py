@@ -31,7 +31,8 @@ from .disk import (
     Disk,
     JSONDisk,
 )
-from .memoize import args_to_key, full_name, memoize
+from .memoize import args_to_key, full_name
+from .memoize import memoize as _memoize
 
 __all__ = [
     'Cache',
@@ -95,7 +96,7 @@ EVICTION_POLICY = {
 }
 
 # What a subclass of Disk may override; if it does, its methods are called.
-HOOKS = ('put', 'get', 'store', 'fetch', 'filename', 'remove', '_write')
+_HOOKS = ('put', 'get', 'store', 'fetch', 'filename', 'remove', '_write')
 
 
 class UnknownFileWarning(UserWarning):
@@ -175,7 +176,7 @@ class _Directory(_core.Cache):
         options = {k[5:]: v for k, v in wanted.items()}
         self._disks = tuple(disk(place, **options) for place in self._places())
         instance = self._disks[0]
-        custom = _overrides(instance, HOOKS)
+        custom = _overrides(instance, _HOOKS)
         aliases = not _overrides(instance, ['put']) or _overrides(instance, ['aliases'])
         removes = _overrides(instance, ['remove'])
         if custom and self._count:
@@ -354,7 +355,7 @@ class _Directory(_core.Cache):
     ):
         """Decorator: keep the results of a function in the cache, by its arguments; see
         diskcache.memoize.memoize."""
-        return memoize(
+        return _memoize(
             self,
             name,
             typed,

@@ -54,7 +54,7 @@ __all__ = [
 DEFAULT_SETTINGS: dict[str, int | str]
 METADATA: dict[str, int]
 EVICTION_POLICY: dict[str, dict[str, str | None]]
-HOOKS: tuple[str, ...]
+_HOOKS: tuple[str, ...]
 
 class UnknownFileWarning(UserWarning): ...
 class EmptyDirWarning(UserWarning): ...

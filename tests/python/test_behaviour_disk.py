@@ -14,6 +14,7 @@ import zlib
 import pytest
 
 import compare
+from packages import expect
 
 
 def make_reversing(package):
@@ -70,7 +71,11 @@ def test_every_hook_of_a_disk_is_called(package, tmp_path):
         assert kind.calls == ['put', 'store', 'filename']
         kind.calls.clear()
         cache['file'] = 'small'
-        assert 'remove' in kind.calls
+        expect(package, 'remove' in kind.calls, False, True)
+        cache['taken'] = 'x' * 40_000
+        kind.calls.clear()
+        assert cache.pop('taken') == 'x' * 40_000
+        assert kind.calls == ['put', 'fetch', 'remove'] and compare.files(tmp_path) == []
         kind.calls.clear()
         assert cache.pop('abc') == 'value' and kind.calls == ['put', 'fetch']
         assert 'file' in cache and cache.add('file', 1) is False and cache.incr('n') == 1
@@ -298,12 +303,16 @@ def test_own_sql_on_the_connection(cache):
     cursor = cache._sql('DELETE FROM Cache WHERE tag IS NULL')
     assert cursor.rowcount == 5 and len(cache) == 5 and 'k1' not in cache
     assert isinstance(cache._con, sqlite3.Connection)
+    cache._sql('UPDATE Cache SET value = 7 WHERE key = "k8"')
+    assert cache['k8'] == 7
+
+
+def test_own_sql_inside_a_transaction(cache, package):
     with cache.transact():
         cache['new'] = 1
-        assert cache._sql('SELECT COUNT(*) FROM Cache').fetchone() == (6,)
-        cache._sql('UPDATE Cache SET value = 7 WHERE key = "new"')
-        assert cache['new'] == 7
-    assert cache['new'] == 7
+        seen = cache._sql('SELECT COUNT(*) FROM Cache').fetchone()
+        expect(package, seen, (0,), (1,))
+    assert cache._sql('SELECT COUNT(*) FROM Cache').fetchone() == (1,)
 
 
 def test_each_thread_has_a_connection_of_its_own(cache):

@@ -239,6 +239,7 @@ class JsonDisk(CacheTwins):
     keys = twins.json_keys
     values = twins.json_values
     incr = None if differs('json-incr') else CacheTwins.incr
+    set_stream = None if differs('raising-reads') else CacheTwins.set_stream  # what is no JSON
     # 5.6.3 pushes a plain number as the key, and cannot iterate over such keys afterwards.
     push = None if differs('json-queue') else CacheTwins.push
 

@@ -56,9 +56,9 @@ keys = st.one_of(st.sampled_from(KEYS), st.sampled_from(KEYS), st.sampled_from(K
 
 SMALL = [0, 1, -1, 2**63 - 1, -(2**63), 2**64, 0.5, -0.0, 1e300, float('inf'), True, None, '', 'text',
          'a\0b', b'', b'bytes', (), (1, ('zwei', 3.0)), [1, [2]], {'k': b'v'}, 'ключ' * 5]  # fmt: skip
-small_values = st.one_of(
-    st.sampled_from(SMALL), st.integers(), st.floats(allow_nan=False), st.text(max_size=10)
-)
+# In a file 5.6.3 does not keep carriage returns (`text-newlines`), and NaN nowhere (`nan-value`).
+some_text = st.text(st.characters(codec='utf-8', exclude_characters='\r'), max_size=10)
+small_values = st.one_of(st.sampled_from(SMALL), st.integers(), st.floats(allow_nan=False), some_text)
 # Around and above a disk_min_file_size of 64. By names, which failures then show.
 LARGE = {
     'text 63': 'x' * 63, 'text 64': 'x' * 64, 'wide 63': 'é' * 63, 'wide 64': 'é' * 64,
@@ -156,7 +156,7 @@ def run(machine, share):
                 database=None,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
-                phases=(Phase.generate,),
+                phases=(Phase.generate, Phase.shrink),
                 print_blob=soak,
                 report_multiple_bugs=False,
             ),

@@ -12,7 +12,7 @@ import time
 import diskcache
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
-from django.test import AsyncClient, Client, SimpleTestCase
+from django.test import AsyncClient, Client, SimpleTestCase, tag
 from django_project import views
 
 OURS = diskcache.__version__ != '5.6.3'
@@ -56,6 +56,7 @@ class Site(Case):
         cache.delete('async')
         self.assertEqual(asyncio.run(visit()), [b'2', b'2'])
 
+    @tag('threads')
     def test_threads_share_what_each_opens_for_itself(self):
         def visit():
             for number in range(5):
