@@ -1,0 +1,53 @@
+"""What the library, from C, is measured in beside 5.6.3, from Python: bench.c against worker.py.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from compare import Comparison
+
+MODES = {
+    'published': (40000, {
+        'get': ('get, 100 keys', 2.5), 'get-miss': ('get, a miss', None),
+        'set': ('set, 100 keys', 3), 'delete': ('delete, 100 keys', None)}),
+    '5000': (5000, {
+        'insert': ('insert of 5,000 keys', 1.5), 'set-5000': ('set, 5,000 keys', 1.8),
+        'get-5000': ('get, 5,000 keys', None), 'iterate': ('iterate, an item', None)}),
+    'many': (20, {'set-many': ('set_many of 1,000, a row', 8)}),
+    'incr': (4000, {'incr': ('incr', None)}),
+    'queue': (3000, {'push-pull': ('push and pull', None)}),
+    'open': (60, {'open': ('open an existing one', 10)}),
+    'lru': (4000, {'get-policy': ('get, least-recently-used', None)}),
+    'lfu': (4000, {'get-policy': ('get, least-frequently-used', None)}),
+    'statistics': (4000, {'get-policy': ('get, statistics on', None)}),
+    'fanout-published': (40000, {
+        'get': ('fanout: get', None), 'set': ('fanout: set', None)}),
+    'fanout-many': (20, {'set-many': ('fanout: set_many of 1,000, a row', None)}),
+    'fanout-open': (60, {'open': ('fanout: open an existing one', None)}),
+    'deque': (3000, {
+        'append-popleft': ('deque: append and popleft', 2),
+        'rotate': ('deque: rotate by one', None),
+        'extend': ('deque: extend, an item', None)}),
+    'deque-index': (40, {'deque-index': ('deque[i], middle of 100,000', 50)}),
+    'index': (3000, {
+        'set-popitem': ('index: set and popitem', None),
+        'setdefault': ('index: setdefault, there', None)}),
+    'lock': (3000, {'lock': ('Lock, acquire and release', 2)}),
+    'rlock': (3000, {'rlock': ('RLock, acquire and release', None)}),
+    'semaphore': (3000, {'semaphore': ('BoundedSemaphore, likewise', None)}),
+    'handover': (150, {'handover': ('Lock, to who waits for it', 10)}),
+    'average': (3000, {'average': ('Averager, add', None)}),
+    'throttle': (3000, {'throttle': ('throttle, a token', None)}),
+    'memoize': (3000, {'memoize': ('memoize_stampede, a hit', None)}),
+}  # fmt: skip
+# What eight processes do at once, and what they are called.
+EIGHT = {
+    'eight': ('published', '8 processes'),
+    'fanout-eight': ('fanout-published', '8 processes on a fanout'),
+}
+# Of the rows of eight processes.
+EIGHT_TARGETS = {('eight', 'set', 'p99'): 5, ('eight', 'set', 'max'): 10}
+
+
+def comparison(program, original):
+    return Comparison('c', 'From C', theirs=original, ours=[program], modes=MODES, eight=EIGHT,
+                      targets=EIGHT_TARGETS)  # fmt: skip
