@@ -287,10 +287,12 @@ struct dcache_setting {
 };
 
 enum dcache_open_flags {
-    DCACHE_READ_ONLY = 1, /* nothing is written, not even beside the database */
-    DCACHE_NO_CREATE = 2, /* fail with DCACHE_NOT_FOUND where there is no cache yet */
-    DCACHE_NO_SHARED = 4  /* use no shared memory and no WAL, as on network file systems, where
+    DCACHE_READ_ONLY = 1,    /* nothing is written, not even beside the database */
+    DCACHE_NO_CREATE = 2,    /* fail with DCACHE_NOT_FOUND where there is no cache yet */
+    DCACHE_NO_SHARED = 4,    /* use no shared memory and no WAL, as on network file systems, where
                              this is chosen by itself */
+    DCACHE_LEAVE_FILES = 8,  /* see dcache_take_left() */
+    DCACHE_NAME_EVICTED = 16 /* see dcache_take_left() */
 };
 
 struct dcache_open_options {
@@ -674,6 +676,22 @@ struct dcache_report {
  * it could look, whatever it found. */
 DCACHE_API int dcache_check(dcache *cache, int fix, struct dcache_report *ret_report);
 DCACHE_API void dcache_report_clear(struct dcache_report *report);
+
+/* What the writes through a handle have left behind, if it was opened so:
+ *   DCACHE_LEAVE_FILES   the files of items that were removed or replaced, which then are not removed
+ *                        but named: for bindings that do so themselves
+ *   DCACHE_NAME_EVICTED  the keys of items that a policy took: to follow what becomes of them
+ * Of other handles and processes nothing is named, and of a transaction after its commit. */
+struct dcache_left {
+    char *filename; /* of a file that is the caller's to remove, or NULL: `key` was evicted */
+    int shard;      /* of a fanout: in which of them */
+    struct dcache_value key;
+};
+
+/* Take what there is since this was last called (of a transaction's handle: nothing). Release it with
+ * dcache_left_free(). Files that nobody has taken are removed when the handle is closed. */
+DCACHE_API int dcache_take_left(dcache *cache, struct dcache_left **ret_left, size_t *ret_count);
+DCACHE_API void dcache_left_free(struct dcache_left *left, size_t count);
 
 /* For bindings: remove a value file that DCACHE_AS_STORED left to the caller. */
 DCACHE_API int dcache_remove_file(dcache *cache, const char *filename);

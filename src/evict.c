@@ -115,7 +115,9 @@ static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *l
     for (int i = 0; rc == 0 && i<count && * left> 0 && used > settings->size_limit; i++) {
         if (is_kept(kept, victims[i].rowid))
             continue;
-        rc = txn_drop(txn, victims[i].rowid, victims[i].size, victims[i].filename);
+        rc = txn_name_evicted(txn, victims[i].rowid);
+        if (rc == 0)
+            rc = txn_drop(txn, victims[i].rowid, victims[i].size, victims[i].filename);
         if (rc == 0)
             rc = bytes_used(txn, &used);
         (*left)--;

@@ -202,6 +202,61 @@ int dcache_compact(dcache *cache)
     return rc;
 }
 
+static size_t count_left(struct dcache *part)
+{
+    size_t count = 0;
+
+    for (struct left_batch *batch = part->left; batch; batch = batch->next)
+        count += batch->count;
+    return count;
+}
+
+/* All that a part has, oldest first, behind `*count` others. */
+static int take_left(struct dcache *part, int shard, struct dcache_left **left, size_t *count)
+{
+    struct left_batch *batch;
+    size_t more, at;
+    struct dcache_left *grown;
+
+    pthread_mutex_lock(&part->mutex);
+    more = count_left(part);
+    grown = more > 0 ? os_realloc(*left, (*count + more) * sizeof *grown) : *left;
+    if (more > 0 && !grown) {
+        pthread_mutex_unlock(&part->mutex);
+        return DCACHE_NOMEM;
+    }
+    *left = grown;
+    *count += more;
+    for (at = *count, batch = part->left; batch; batch = batch->next) {
+        at -= batch->count;
+        for (size_t i = 0; i < batch->count; i++) {
+            grown[at + i] = batch->items[i];
+            grown[at + i].shard = shard;
+        }
+        batch->count = 0; /* they have gone over */
+    }
+    left_free(part->left);
+    part->left = NULL;
+    pthread_mutex_unlock(&part->mutex);
+    return 0;
+}
+
+int dcache_take_left(dcache *cache, struct dcache_left **ret_left, size_t *ret_count)
+{
+    struct dcache_left *left = NULL;
+    size_t count = 0;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < cache_parts(cache); i++)
+        if (!cache_part(cache, i)->scope)
+            rc = take_left(cache_part(cache, i), (int)i, &left, &count);
+    if (rc < 0 && count == 0)
+        return rc;
+    *ret_left = left; /* what there is memory for; the rest is for the next time */
+    *ret_count = count;
+    return 0;
+}
+
 int dcache_remove_file(dcache *cache, const char *filename)
 {
     if (cache->shard_count > 0)

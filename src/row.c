@@ -67,9 +67,10 @@ enum {
     ARE_BETWEEN,
     TOTALS,
     COUNT_EXPIRED,
-    HAS_FILE
+    HAS_FILE,
+    KEY
 };
-_Static_assert((int)HAS_FILE < (int)DB_SETTINGS_STATEMENTS, "see db.h");
+_Static_assert((int)KEY < (int)DB_SETTINGS_STATEMENTS, "see db.h");
 
 #define VICTIM "SELECT rowid, size, expire_time, filename FROM Cache WHERE "
 
@@ -125,6 +126,7 @@ static const char *const sql[] = {
     [TOTALS] = "SELECT count(*), coalesce(sum(size), 0) FROM Cache",
     [COUNT_EXPIRED] = "SELECT count(*) FROM Cache WHERE expire_time < ?1",
     [HAS_FILE] = "SELECT 1 FROM Cache WHERE filename = ?1 OR filename = ?2 LIMIT 1",
+    [KEY] = "SELECT " KEY_ONLY " FROM Cache WHERE rowid = ?1",
 };
 
 static int statement(struct db *db, int index, sqlite3_stmt **ret)
@@ -261,6 +263,17 @@ static int take_key(struct db *db, int index, const struct dcache_value *key, in
 int row_find(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row)
 {
     return take_key(db, FIND, key, raw, ret_row);
+}
+
+int row_key(struct db *db, int64_t rowid, struct row *ret_row)
+{
+    sqlite3_stmt *s;
+    int rc = statement(db, KEY, &s);
+
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_int64(s, 1, rowid);
+    return take(db, s, NULL, 0, ret_row);
 }
 
 /* ---- hints ---- */

@@ -47,6 +47,9 @@ int row_find(struct db *db, const struct dcache_value *key, int raw, struct row 
 /* The same with its value. */
 int row_get(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row);
 
+/* Key and raw of a row. Fails: NOT_FOUND. */
+int row_key(struct db *db, int64_t rowid, struct row *ret_row);
+
 /* Whether row_get() has had to read the schema anew since this was last asked. */
 bool row_get_read_schema(struct db *db);
 

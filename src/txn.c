@@ -89,6 +89,8 @@ static void free_lists(struct txn *txn)
         free(txn->dropped[i]);
     free(txn->made);
     free(txn->dropped);
+    left_free(txn->left);
+    txn->left = NULL;
     txn->made = NULL;
     txn->dropped = NULL;
     txn->made_count = txn->made_room = txn->dropped_count = txn->dropped_room = 0;
@@ -101,8 +103,42 @@ static void remove_made(struct txn *txn)
         (void)file_remove(&txn->cache->store->files, made_name(&txn->made[i]));
 }
 
+/* The handle that the caller has opened. */
+static struct dcache *handle_of(struct txn *txn)
+{
+    struct dcache *handle = txn->cache;
+
+    while (handle->parent)
+        handle = handle->parent;
+    return handle;
+}
+
+static int leave_files(struct txn *txn)
+{
+    int rc = 0;
+
+    if (handle_of(txn)->leave & DCACHE_LEAVE_FILES)
+        for (size_t i = 0; rc == 0 && i < txn->dropped_count; i++)
+            rc = left_add(&txn->left, txn->dropped[i], NULL);
+    return rc;
+}
+
+static void hand_over_left(struct txn *txn)
+{
+    struct dcache *handle = handle_of(txn);
+
+    if (!txn->left)
+        return;
+    pthread_mutex_lock(&handle->mutex);
+    left_join(&handle->left, txn->left);
+    pthread_mutex_unlock(&handle->mutex);
+    txn->left = NULL;
+}
+
 static void remove_dropped(struct txn *txn)
 {
+    if (handle_of(txn)->leave & DCACHE_LEAVE_FILES)
+        return;
     for (size_t i = 0; i < txn->dropped_count; i++)
         (void)file_remove(&txn->cache->store->files, txn->dropped[i]);
 }
@@ -266,9 +302,12 @@ static int finish_outer(struct txn *txn)
          atomic_load(&segment->hits) + atomic_load(&segment->misses) >= FLUSH_STATISTICS))
         rc = txn_flush_statistics(txn);
     if (rc == 0)
+        rc = leave_files(txn);
+    if (rc == 0)
         rc = run(txn, COMMIT);
     if (rc < 0)
         return rc;
+    hand_over_left(txn);
     if (txn->settings_changed)
         store_settings_changed(store, false);
     due = txn->db->wal_frames >= CHECKPOINT_FRAMES && store->shared.fd >= 0;
@@ -305,6 +344,8 @@ static int finish_inner(struct txn *txn)
     outer->hits += txn->hits;
     outer->misses += txn->misses;
     outer->timeouts += txn->timeouts;
+    left_join(&outer->left, txn->left);
+    txn->left = NULL;
     txn->open = false;
     free_lists(txn);
     return 0;
@@ -483,6 +524,22 @@ int txn_forget(struct txn *txn, int64_t rowid, int64_t size)
         txn->count--;
         txn->size -= size;
     }
+    return rc;
+}
+
+int txn_name_evicted(struct txn *txn, int64_t rowid)
+{
+    struct row row = {0};
+    int rc;
+
+    if (!(handle_of(txn)->leave & DCACHE_NAME_EVICTED))
+        return 0;
+    rc = row_key(txn->db, rowid, &row);
+    if (rc == 0) {
+        value_from_key(&row.key, row.raw);
+        rc = left_add(&txn->left, NULL, &row.key);
+    }
+    row_clear(&row);
     return rc;
 }
 

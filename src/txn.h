@@ -24,6 +24,7 @@
 #ifndef TXN_H
 #define TXN_H
 
+#include "left.h"
 #include "store.h"
 
 struct made_file {
@@ -45,6 +46,7 @@ struct txn {
     size_t dropped_count, dropped_room;
     int64_t count, size; /* changes not yet in Settings */
     int64_t evictions;
+    struct left_batch *left; /* for the owner of the handle, once this is committed */
     bool settings_changed;
     uint64_t hits, misses, timeouts; /* taken from the segment: back they go if this is undone */
     bool
@@ -67,7 +69,10 @@ struct dcache {
     struct dcache *child; /* an inner transaction is open: this handle refuses */
     bool orphaned;        /* an outer one was rolled back, and this with it: to be released */
     unsigned fork_generation;
-    pthread_mutex_t mutex; /* of the root: calls in a transaction run one after the other */
+    pthread_mutex_t mutex; /* of the root: calls in a transaction run one after the other; of a
+                              plain handle: for `left` */
+    unsigned leave;        /* DCACHE_LEAVE_FILES, DCACHE_NAME_EVICTED, of a plain handle */
+    struct left_batch *left;
 };
 
 /* A single directory is a cache of one part. */
@@ -112,6 +117,9 @@ int txn_adopt(struct txn *txn, const char *name);
 int txn_insert(struct txn *txn, const struct row *row, int64_t *ret_rowid);
 int txn_replace(struct txn *txn, const struct row *old, const struct row *row);
 int txn_drop(struct txn *txn, int64_t rowid, int64_t size, const char *filename);
+
+/* Tell the owner of the handle that the item was evicted, if he has asked for it. Before it goes. */
+int txn_name_evicted(struct txn *txn, int64_t rowid);
 
 /* The same, but its file stays (its bytes have been handed out as a stored value). */
 int txn_forget(struct txn *txn, int64_t rowid, int64_t size);

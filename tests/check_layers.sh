@@ -16,6 +16,7 @@ handover
 entry bell
 txn
 store
+left
 schema
 settings
 row

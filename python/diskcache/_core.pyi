@@ -1,5 +1,5 @@
 # Types of the extension. What its Cache takes and gives is described at diskcache.core.Cache.
-from collections.abc import Iterable, Iterator as _Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator as _Iterator, Mapping
 from datetime import timedelta
 from os import PathLike
 from types import EllipsisType
@@ -12,7 +12,7 @@ _Tag: TypeAlias = str | bytes | float | None
 _Expire: TypeAlias = float | timedelta | None
 _Key: TypeAlias = Any
 
-READ_ONLY: int
+LEAVE_FILES: int
 version: str
 
 class Timeout(Exception): ...
@@ -249,6 +249,7 @@ class Cache:
     def volume(self) -> int: ...
     def compact(self) -> None: ...
     def backup(self, directory: str | PathLike[str], /) -> None: ...
+    def on_evict(self, function: Callable[[Any], object] | None, /) -> None: ...
     def close(self) -> None: ...
 
 @disjoint_base

@@ -99,6 +99,9 @@ EVICTION_POLICY = {
 _HOOKS = ('put', 'get', 'store', 'fetch', 'filename', 'remove', '_write')
 
 
+_UNPICKLE_ERRORS = ('raise', 'miss', 'delete')
+
+
 class UnknownFileWarning(UserWarning):
     """Cache.check found a file that no item names."""
 
@@ -155,16 +158,18 @@ _OPERATORS = [
 class _Directory(_core.Cache):
     """What Cache and FanoutCache have in common."""
 
-    def _init(self, directory, timeout, disk, settings, shards):
+    def _init(self, directory, timeout, disk, settings, shards, unpickle_errors='raise'):
         if not (isinstance(disk, type) and issubclass(disk, Disk)):
             raise ValueError('disk must subclass diskcache.Disk')
+        self._unpickle = _UNPICKLE_ERRORS.index(unpickle_errors)
         _check_settings(settings)
         if directory is None:
             directory = tempfile.mkdtemp(prefix='diskcache-')
         self._directory = op.expandvars(op.expanduser(str(directory)))
         self._timeout = timeout
         at_once = {k: v for k, v in settings.items() if not k.startswith('disk_')}
-        self._open(self._directory, timeout, at_once, 0, shards)
+        flags = _core.LEAVE_FILES if disk.remove is not Disk.remove else 0
+        self._open(self._directory, timeout, at_once, flags, shards)
         self._open_disk(disk, {k: v for k, v in settings.items() if k.startswith('disk_')})
         _opened.add(self)
 
@@ -178,12 +183,11 @@ class _Directory(_core.Cache):
         instance = self._disks[0]
         custom = _overrides(instance, _HOOKS)
         aliases = not _overrides(instance, ['put']) or _overrides(instance, ['aliases'])
-        removes = _overrides(instance, ['remove'])
         if custom and self._count:
             # Another form of a key may be in another shard than the file that is made for it.
-            self._use(instance, custom, False, removes, self._disks)
+            self._use(instance, custom, False, self._unpickle, self._disks)
         else:
-            self._use(instance, custom, aliases, removes)
+            self._use(instance, custom, aliases, self._unpickle)
         for name, value in given.items():
             if settings.get(name, ENOVAL) != value:
                 self._setting_set(name, value)
@@ -381,14 +385,18 @@ class Cache(_Directory):
     tag for each item; items go, by `eviction_policy`, when it gets larger than `size_limit`.
     """
 
-    def __init__(self, directory=None, timeout=60, disk=Disk, **settings):
+    def __init__(
+        self, directory=None, timeout=60, disk=Disk, *, unpickle_errors='raise', **settings
+    ):
         """Open the cache in `directory`, made if need be; None: in a new temporary one.
 
         `timeout`: how long a call may wait for others, in seconds. `disk`: Disk or a subclass of
         it. `settings`: those of DEFAULT_SETTINGS that are to change; they are kept in the cache.
+        `unpickle_errors`: what get() and [] do about a value that cannot be unpickled: 'raise', or
+        take it for a 'miss', or 'delete' it as well.
         """
         self._local = threading.local()
-        self._init(directory, timeout, disk, settings, 0)
+        self._init(directory, timeout, disk, settings, 0, unpickle_errors)
 
     push = _core.push
     pull = _core.pull
@@ -422,10 +430,12 @@ class Cache(_Directory):
         super().close()
 
     def __getstate__(self):
-        return (self.directory, self.timeout, type(self.disk))
+        state = (self.directory, self.timeout, type(self.disk))
+        return state + (_UNPICKLE_ERRORS[self._unpickle],) if self._unpickle else state
 
     def __setstate__(self, state):
-        self.__init__(*state)
+        directory, timeout, disk, *more = state
+        self.__init__(directory, timeout, disk, **dict(zip(['unpickle_errors'], more)))
 
 
 # Kinds of the library's report, and what 5.6.3 says of each: programs look for its words.

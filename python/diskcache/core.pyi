@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar
 
 from typing_extensions import Self
 
@@ -121,6 +121,8 @@ class Cache(_Directory):
         directory: str | PathLike[str] | int | None = None,
         timeout: float = 60,
         disk: type[Disk] = ...,
+        *,
+        unpickle_errors: Literal['raise', 'miss', 'delete'] = 'raise',
         **settings: Any,
     ) -> None: ...
     @property
@@ -162,5 +164,5 @@ class Cache(_Directory):
         tag: bool = False,
         retry: bool = False,
     ) -> Any: ...
-    def __getstate__(self) -> tuple[str, float, type[Disk]]: ...
-    def __setstate__(self, state: tuple[str, float, type[Disk]]) -> None: ...
+    def __getstate__(self) -> tuple[Any, ...]: ...
+    def __setstate__(self, state: tuple[Any, ...]) -> None: ...

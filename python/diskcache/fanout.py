@@ -7,7 +7,7 @@ import contextlib
 import os.path as op
 
 from .core import DEFAULT_SETTINGS as DEFAULT_SETTINGS  # where 5.6.3 has it, too
-from .core import ENOVAL, Cache, Disk, Timeout, _Directory
+from .core import _UNPICKLE_ERRORS, ENOVAL, Cache, Disk, Timeout, _Directory
 from .persistent import Deque, Index
 
 
@@ -20,11 +20,21 @@ class FanoutCache(_Directory):
     `cache[key] = value` and the like, always.
     """
 
-    def __init__(self, directory=None, shards=8, timeout=0.010, disk=Disk, *, strict=False, **settings):
+    def __init__(
+        self,
+        directory=None,
+        shards=8,
+        timeout=0.010,
+        disk=Disk,
+        *,
+        strict=False,
+        unpickle_errors='raise',
+        **settings,
+    ):
         """Open the cache in `directory`, made if need be; None: in a new temporary one.
 
         `shards` is for a new directory; one that is there keeps its number. `strict`: raise Timeout
-        instead of dropping a write. `settings`: see Cache; `size_limit` is that of all shards
+        instead of dropping a write. `settings` and `unpickle_errors`: see Cache; `size_limit` is that of all shards
         together. The attribute `size_limit`, as in 5.6.3, is that of one shard.
         """
         self._cached = None
@@ -32,7 +42,7 @@ class FanoutCache(_Directory):
         self._deques = {}
         self._indexes = {}
         self._lenient = not strict
-        self._init(directory, timeout, disk, settings, shards)
+        self._init(directory, timeout, disk, settings, shards, unpickle_errors)
         self.size_limit /= self._count
 
     def _places(self):
@@ -110,10 +120,11 @@ class FanoutCache(_Directory):
         super().close()
 
     def __getstate__(self):
-        return (self.directory, self._count, self.timeout, type(self.disk), not self._lenient)
+        strict, errors = not self._lenient, _UNPICKLE_ERRORS[self._unpickle]
+        return (self.directory, self._count, self.timeout, type(self.disk), strict, errors)
 
     def __setstate__(self, state):
-        self.__init__(*state[:4], strict=state[4:] == (True,))
+        self.__init__(*state[:4], **dict(zip(['strict', 'unpickle_errors'], state[4:])))
 
     # ---- caches with a name, in the same directory
 

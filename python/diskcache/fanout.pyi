@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from os import PathLike
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from .core import DEFAULT_SETTINGS as DEFAULT_SETTINGS, Cache, Disk, _Directory
 from .persistent import Deque, Index
@@ -18,6 +18,7 @@ class FanoutCache(_Directory):
         disk: type[Disk] = ...,
         *,
         strict: bool = False,
+        unpickle_errors: Literal['raise', 'miss', 'delete'] = 'raise',
         **settings: Any,
     ) -> None: ...
     @property
@@ -37,5 +38,5 @@ class FanoutCache(_Directory):
     ) -> Cache: ...
     def deque(self, name: str, maxlen: int | None = None) -> Deque[Any]: ...
     def index(self, name: str) -> Index[Any, Any]: ...
-    def __getstate__(self) -> tuple[str, int, float, type[Disk], bool]: ...
+    def __getstate__(self) -> tuple[Any, ...]: ...
     def __setstate__(self, state: tuple[Any, ...]) -> None: ...

@@ -85,6 +85,16 @@ static int get_ambiguous(struct batch *b, struct call *call)
     return 0;
 }
 
+/* Deleted meanwhile, so that a Disk did not find the file; or it cannot be unpickled, and the user
+ * does not want to know. */
+static bool is_as_if_missing(const struct call *call, const struct dcache_entry *entry)
+{
+    if (entry->value.type == DCACHE_STORED && PyErr_ExceptionMatches(PyExc_FileNotFoundError))
+        return true;
+    return entry->kind == DCACHE_PICKLE && call->self->unpickle != UNPICKLE_RAISE &&
+           PyErr_ExceptionMatches(PyExc_Exception);
+}
+
 static PyObject *found_out(struct batch *b, struct call *call)
 {
     PyObject *found = PyDict_New();
@@ -95,9 +105,8 @@ static PyObject *found_out(struct batch *b, struct call *call)
         if (b->entries[i].status < 0)
             continue;
         value = value_out(call, &b->entries[i], false);
-        if (!value && b->entries[i].value.type == DCACHE_STORED &&
-            PyErr_ExceptionMatches(PyExc_FileNotFoundError)) {
-            PyErr_Clear(); /* deleted meanwhile */
+        if (!value && is_as_if_missing(call, &b->entries[i])) {
+            PyErr_Clear();
             continue;
         }
         if (!value || PyDict_SetItem(found, PyList_GET_ITEM(b->objects, i), value) < 0)

@@ -63,15 +63,15 @@ static PyObject *cache_open(PyObject *object, PyTypeObject *defining, PyObject *
     return rc < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* _use(disk, custom, aliases, removes, disks=None): which Disk, and which of its hooks are its own;
- * of a fanout with such hooks, one for each shard. */
+/* _use(disk, custom, aliases, unpickle[, disks]): which Disk, whether its hooks are its own, and what
+ * to do about what cannot be unpickled; of a fanout whose Disk has hooks, one for each shard. */
 static PyObject *use(PyObject *object, PyObject *args)
 {
     CacheObject *self = (CacheObject *)object;
-    int custom, aliases, removes;
+    int custom, aliases, unpickle;
     PyObject *disk, *disks = NULL;
 
-    if (!PyArg_ParseTuple(args, "Oppp|O!:_use", &disk, &custom, &aliases, &removes, &PyTuple_Type,
+    if (!PyArg_ParseTuple(args, "Oppi|O!:_use", &disk, &custom, &aliases, &unpickle, &PyTuple_Type,
                           &disks))
         return NULL;
     Py_XINCREF(disks);
@@ -80,7 +80,22 @@ static PyObject *use(PyObject *object, PyObject *args)
     Py_XSETREF(self->disk, disk);
     self->custom = custom;
     self->aliases = aliases;
-    self->removes = removes;
+    self->unpickle = (enum unpickle)unpickle;
+    Py_RETURN_NONE;
+}
+
+/* The flag is one of opening: the next call opens anew. */
+static PyObject *on_evict(PyObject *object, PyObject *function)
+{
+    CacheObject *self = (CacheObject *)object;
+    struct handle *handle = self->handle;
+
+    Py_XSETREF(self->on_evict, function == Py_None ? NULL : Py_NewRef(function));
+    self->open_flags &= ~(unsigned)DCACHE_NAME_EVICTED;
+    if (self->on_evict)
+        self->open_flags |= DCACHE_NAME_EVICTED;
+    self->handle = NULL;
+    opened_release(handle);
     Py_RETURN_NONE;
 }
 
@@ -143,6 +158,7 @@ static int cache_traverse(PyObject *object, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(((CacheObject *)object)->disk);
+    Py_VISIT(((CacheObject *)object)->on_evict);
     Py_VISIT(((CacheObject *)object)->disks);
     return 0;
 }
@@ -150,6 +166,7 @@ static int cache_traverse(PyObject *object, visitproc visit, void *arg)
 static int cache_clear(PyObject *object)
 {
     Py_CLEAR(((CacheObject *)object)->disk);
+    Py_CLEAR(((CacheObject *)object)->on_evict);
     Py_CLEAR(((CacheObject *)object)->disks);
     return 0;
 }
@@ -162,6 +179,7 @@ static void cache_dealloc(PyObject *object)
     PyObject_GC_UnTrack(object);
     opened_release(self->handle);
     Py_CLEAR(self->directory);
+    Py_CLEAR(self->on_evict);
     Py_CLEAR(self->disk);
     Py_CLEAR(self->disks);
     type->tp_free(object);
@@ -173,6 +191,10 @@ static PyMethodDef cache_methods[] = {
      NULL},
     {"_use", use, METH_VARARGS, NULL},
     {"_begin", transaction_begin, METH_VARARGS, NULL},
+    {"on_evict", on_evict, METH_O,
+     "on_evict($self, function, /)\n--\n\n"
+     "Have `function(key)` called for each item that the policy takes in a write of this object,\n"
+     "after that write, in its thread; None: no longer. Other objects and processes have their own."},
     {"close", cache_close, METH_NOARGS,
      "close($self)\n--\n\nClose the directory; the next operation opens it again."},
     {NULL},

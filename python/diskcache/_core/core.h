@@ -93,20 +93,23 @@ struct handle {
     struct idle *idle;
 };
 
+/* What get() does about a pickle that cannot be loaded. */
+enum unpickle { UNPICKLE_RAISE, UNPICKLE_MISS, UNPICKLE_DELETE };
+
 typedef struct {
     PyObject_HEAD
     struct state *state;   /* NULL until opened */
     struct handle *handle; /* NULL while closed; the next call opens anew */
     PyObject *directory;   /* bytes */
     PyObject *disk;
-    PyObject
-        *disks;     /* of a fanout whose Disk has hooks: a tuple of one for each shard, else NULL */
-    double timeout; /* as the library takes it */
+    PyObject *disks;    /* of a fanout whose Disk has hooks: a tuple with one of each shard */
+    PyObject *on_evict; /* called with each key that a policy took, or NULL */
+    double timeout;     /* as the library takes it */
     unsigned open_flags;
-    int shards;           /* a fanout has some; 0: a single directory */
-    bool custom;          /* the disk's class has hooks of its own: they are called */
-    bool aliases;         /* it says under which other forms a key may be found */
-    bool removes;         /* it removes files itself */
+    int shards;   /* a fanout has some; 0: a single directory */
+    bool custom;  /* the disk's class has hooks of its own: they are called */
+    bool aliases; /* it says under which other forms a key may be found */
+    enum unpickle unpickle;
     bool lenient;         /* a timeout of a single operation is a miss, as FanoutCache has it */
     Py_ssize_t open_txns; /* in all threads and tasks */
 } CacheObject;
@@ -139,6 +142,10 @@ void call_end(struct call *call);
 
 /* From here on it is about this key: in a fanout, each shard has a Disk, which keeps its files. */
 void call_at(struct call *call, const struct dcache_value *key);
+
+/* Files that a write has left to the Disk to remove, keys that a policy took in it: after the write,
+ * call whom it concerns. An exception that is set stays; one of theirs is reported and dropped. */
+void opened_see_to_left(CacheObject *self, struct handle *handle);
 
 #define CALL_UNLOCKED(call) \
     Py_BEGIN_ALLOW_THREADS  \
@@ -239,6 +246,7 @@ PyObject *value_file(struct call *call, struct dcache_entry *entry);
 /* Remove the file of an entry that a pop or pull has left to us, by way of the Disk. The exception
  * that is set, if any, stays. */
 void value_remove(struct call *call, const struct dcache_entry *entry);
+void value_remove_file(struct state *state, PyObject *disk, const char *filename);
 
 PyObject *plain_out(const struct dcache_value *value);
 PyObject *path_out(const struct call *call, const struct dcache_entry *entry); /* of its file */

@@ -156,7 +156,7 @@ static int execute(PyObject *module)
         return -1;
     }
     if (PyModule_AddFunctions(module, recipe_functions) < 0 ||
-        PyModule_AddIntConstant(module, "READ_ONLY", DCACHE_READ_ONLY) < 0)
+        PyModule_AddIntConstant(module, "LEAVE_FILES", DCACHE_LEAVE_FILES) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", dcache_version());
 }

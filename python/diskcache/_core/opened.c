@@ -173,8 +173,46 @@ int call_begin(struct call *call, PyObject *object)
     return 0;
 }
 
+static void see_to_one(CacheObject *self, const struct dcache_left *left)
+{
+    struct call call = {.state = self->state, .self = self, .disk = self->disk};
+    PyObject *key, *done = NULL;
+
+    if (self->disks && left->shard < PyTuple_GET_SIZE(self->disks))
+        call.disk = PyTuple_GET_ITEM(self->disks, left->shard);
+    if (left->filename) {
+        value_remove_file(call.state, call.disk, left->filename);
+    } else if (self->on_evict) {
+        key = key_out(&call, &left->key);
+        if (key)
+            done = PyObject_CallOneArg(self->on_evict, key);
+        if (!done)
+            PyErr_WriteUnraisable(self->on_evict);
+        Py_XDECREF(key);
+        Py_XDECREF(done);
+    }
+}
+
+void opened_see_to_left(CacheObject *self, struct handle *handle)
+{
+    PyObject *type, *error, *traceback;
+    struct dcache_left *left;
+    size_t count;
+
+    if (!(self->open_flags & (DCACHE_LEAVE_FILES | DCACHE_NAME_EVICTED)) ||
+        dcache_take_left(handle->cache, &left, &count) < 0 || count == 0)
+        return;
+    PyErr_Fetch(&type, &error, &traceback);
+    for (size_t i = 0; i < count; i++)
+        see_to_one(self, &left[i]);
+    dcache_left_free(left, count);
+    PyErr_Restore(type, error, traceback);
+}
+
 void call_end(struct call *call)
 {
+    if (call->handle)
+        opened_see_to_left(call->self, call->handle);
     opened_release(call->handle);
     if (call->txn)
         call->txn->users--;
@@ -289,6 +327,7 @@ static int finish(TxnObject *txn, bool commit)
     txn->cache->open_txns--;
     if (commit) {
         CALL_UNLOCKED(rc = dcache_commit(handle))
+        opened_see_to_left(txn->cache, txn->handle);
     } else {
         CALL_UNLOCKED(dcache_rollback(handle))
     }

@@ -103,8 +103,8 @@ static int get_stream(struct call *call, struct key *key, struct get_args *a, bo
     return *ret_object ? 0 : DCACHE_CALLBACK;
 }
 
-static int get_object(struct call *call, struct key *key, struct get_args *a, bool read, bool retry,
-                      PyObject **ret_object)
+static int find_object(struct call *call, struct key *key, struct get_args *a, bool read,
+                       bool retry, PyObject **ret_object)
 {
     int rc;
 
@@ -119,6 +119,44 @@ static int get_object(struct call *call, struct key *key, struct get_args *a, bo
         return rc;
     *ret_object = value_out(call, &a->entry, false);
     return *ret_object ? 0 : DCACHE_CALLBACK;
+}
+
+/* Remove the item that was read, unless another is there by now. */
+static int delete_same_step(dcache *cache, const struct dcache_value *key, void *arg)
+{
+    struct dcache_get_options options = DCACHE_OPTIONS(struct dcache_get_options);
+    const struct dcache_entry *read = arg;
+    struct dcache_entry now;
+    dcache *txn;
+    int rc = dcache_begin(cache, -1, &txn);
+
+    if (rc < 0)
+        return rc;
+    options.flags = DCACHE_NO_VALUE;
+    rc = dcache_get(txn, key, &options, &now);
+    if (rc == 0 && now.rowid == read->rowid && now.store_time == read->store_time)
+        rc = dcache_delete(txn, key);
+    dcache_entry_clear(&now);
+    if (rc == 0)
+        return dcache_commit(txn);
+    dcache_rollback(txn);
+    return rc;
+}
+
+/* The same, and the user's choice about what cannot be unpickled. */
+static int get_object(struct call *call, struct key *key, struct get_args *a, bool read, bool retry,
+                      PyObject **ret_object)
+{
+    enum unpickle choice = call->self->unpickle;
+    int rc = find_object(call, key, a, read, retry, ret_object);
+
+    if (rc != DCACHE_CALLBACK || choice == UNPICKLE_RAISE || a->entry.kind != DCACHE_PICKLE ||
+        !PyErr_ExceptionMatches(PyExc_Exception))
+        return rc;
+    PyErr_Clear();
+    if (choice == UNPICKLE_DELETE) /* if it cannot be now, the next one will try */
+        (void)key_call(call, key, true, delete_same_step, &a->entry);
+    return DCACHE_NOT_FOUND;
 }
 
 static int touch_step(dcache *cache, const struct dcache_value *key, void *arg)

@@ -248,15 +248,15 @@ PyObject *value_file(struct call *call, struct dcache_entry *entry)
     return file;
 }
 
-static void remove_file(struct call *call, const char *filename)
+void value_remove_file(struct state *state, PyObject *disk, const char *filename)
 {
     PyObject *type, *error, *traceback, *done, *name;
 
     PyErr_Fetch(&type, &error, &traceback);
     name = PyUnicode_DecodeFSDefault(filename);
-    done = name ? PyObject_CallMethodOneArg(call->disk, call->state->s_remove, name) : NULL;
+    done = name ? PyObject_CallMethodOneArg(disk, state->s_remove, name) : NULL;
     if (!done)
-        PyErr_WriteUnraisable(call->disk);
+        PyErr_WriteUnraisable(disk);
     Py_XDECREF(name);
     Py_XDECREF(done);
     PyErr_Restore(type, error, traceback);
@@ -264,16 +264,14 @@ static void remove_file(struct call *call, const char *filename)
 
 void value_remove(struct call *call, const struct dcache_entry *entry)
 {
-    if (entry->value.type != DCACHE_STORED || !entry->value.stored->filename)
-        return;
-    call_at(call, &entry->key);
-    remove_file(call, entry->value.stored->filename);
+    if (entry->value.type == DCACHE_STORED && entry->value.stored->filename)
+        value_remove_file(call->state, call->disk, entry->value.stored->filename);
 }
 
 void value_discard(const struct value *value, struct call *call)
 {
     if (value->value.type == DCACHE_STORED && value->stored.filename)
-        remove_file(call, value->stored.filename);
+        value_remove_file(call->state, call->disk, value->stored.filename);
 }
 
 PyObject *time_out(double expire_time)
