@@ -420,9 +420,10 @@ enum dcache_flags {
     DCACHE_MUST_EXIST = 2,  /* incr: NOT_FOUND rather than beginning from `initial` */
     DCACHE_KEEP_EXPIRE = 4, /* touch, set: keep the expiry that a live item has (incr does) */
     /* get, pop, pull, peek, iterate */
-    DCACHE_AS_FD = 16,     /* the value as a descriptor, whatever its kind and size */
-    DCACHE_AS_STORED = 32, /* the value as a struct dcache_stored */
-    DCACHE_NO_VALUE = 64,  /* everything but the value */
+    DCACHE_AS_FD = 16,      /* the value as a descriptor, whatever its kind and size */
+    DCACHE_AS_STORED = 32,  /* the value as a struct dcache_stored */
+    DCACHE_NO_VALUE = 64,   /* everything but the value */
+    DCACHE_NO_ACCESS = 128, /* get: look only; neither statistics nor the policy take note */
     /* iterate */
     DCACHE_REVERSE = 256,
     DCACHE_LIVE_ONLY = 512,     /* leave out expired items */

@@ -167,7 +167,7 @@ int dcache_get(dcache *cache, const struct dcache_value *key,
         rowid = row.rowid;
         rc = entry_fill(&row, fd, options.flags, ret_entry);
     }
-    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+    if ((rc == 0 || rc == DCACHE_NOT_FOUND) && !(options.flags & DCACHE_NO_ACCESS))
         note_read(cache, rowid);
     return rc;
 }

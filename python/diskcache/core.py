@@ -278,8 +278,9 @@ class _Directory(_core.Cache):
     def _incr_by_disk(self, key, delta, default, retry, expire, tag):
         """incr() where a number is stored as a Disk has it."""
         with _Directory.transact(self, retry=retry):  # FanoutCache's own would wait
-            value, old_tag = self.get(key, default=ENOVAL, tag=True)
-            if value is not ENOVAL:
+            found = self._get_for_incr(key)
+            if found is not None:
+                value, old_tag = found
                 value += delta
                 self.set(key, value, tag=old_tag, keep_expire=True)
                 return value

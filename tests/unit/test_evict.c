@@ -446,7 +446,11 @@ static void hits_and_misses_are_counted_while_asked_for(void **state)
     for (int i = 0; i < 3; i++)
         must_get(c, "k");
     assert_int_equal(dcache_get(c, KEY("none"), NULL, &entry), DCACHE_NOT_FOUND);
-    assert_int_equal(dcache_contains(c, KEY("k")), 0); /* no access */
+    assert_int_equal(dcache_contains(c, KEY("k")), 0); /* no access, and so are these */
+    assert_int_equal(dcache_get(c, KEY("k"), GET(.flags = DCACHE_NO_ACCESS), &entry), 0);
+    dcache_entry_clear(&entry);
+    assert_int_equal(dcache_get(c, KEY("none"), GET(.flags = DCACHE_NO_ACCESS), &entry),
+                     DCACHE_NOT_FOUND);
     assert_int_equal(dcache_stats(c, 1, &stats), 0);
     assert_int_equal(stats.hits, 3);
     assert_int_equal(stats.misses, 1);

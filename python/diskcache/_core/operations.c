@@ -17,6 +17,7 @@ static bool is_get_miss(const struct call *call, int rc, bool retry)
 
 struct get_args {
     struct dcache_get_options options;
+    bool no_access;
     struct dcache_entry entry;
 };
 
@@ -24,6 +25,8 @@ static int get_step(dcache *cache, const struct dcache_value *key, void *arg)
 {
     struct get_args *a = arg;
 
+    if (a->no_access)
+        a->options.flags |= DCACHE_NO_ACCESS;
     dcache_entry_clear(&a->entry);
     return dcache_get(cache, key, &a->options, &a->entry);
 }
@@ -132,7 +135,7 @@ static int delete_same_step(dcache *cache, const struct dcache_value *key, void 
 
     if (rc < 0)
         return rc;
-    options.flags = DCACHE_NO_VALUE;
+    options.flags = DCACHE_NO_VALUE | DCACHE_NO_ACCESS;
     rc = dcache_get(txn, key, &options, &now);
     if (rc == 0 && now.rowid == read->rowid && now.store_time == read->store_time)
         rc = dcache_delete(txn, key);
@@ -225,6 +228,31 @@ PyObject *operation_subscript(PyObject *self, PyObject *object)
         goto done;
     rc = get_object(&call, &key, &a, false, true, &result);
     if (rc < 0)
+        errors_raise(call.state, rc, object);
+done:
+    dcache_entry_clear(&a.entry);
+    key_clear(&key);
+    call_end(&call);
+    return result;
+}
+
+/* (value, tag), or None: for incr() in Python, to which reading is no access. */
+static PyObject *get_for_incr(PyObject *self, PyObject *object)
+{
+    struct get_args a = {.options = DCACHE_OPTIONS(struct dcache_get_options), .no_access = true};
+    PyObject *result = NULL;
+    struct call call;
+    struct key key = {0};
+    int rc;
+
+    if (call_begin(&call, self) < 0 || key_in(&key, &call, object) < 0)
+        goto done;
+    rc = get_object(&call, &key, &a, false, false, &result);
+    if (rc == 0)
+        result = result_out(result, &a.entry, false, true);
+    else if (rc == DCACHE_NOT_FOUND)
+        result = Py_NewRef(Py_None);
+    else
         errors_raise(call.state, rc, object);
 done:
     dcache_entry_clear(&a.entry);
@@ -707,5 +735,6 @@ PyMethodDef operation_methods[] = {
     {"read", (PyCFunction)(void (*)(void))read_file, METH_FASTCALL | METH_KEYWORDS,
      "read($self, key, retry=False)\n--\n\nA file object for the value of `key`, opened for\n"
      "reading. Raises KeyError if it is not there."},
+    {"_get_for_incr", get_for_incr, METH_O, NULL},
     {NULL},
 };

@@ -361,7 +361,7 @@ static PyObject *look(PyObject *self, PyObject *object)
     struct key key = {0};
     int rc;
 
-    look.options.flags = DCACHE_NO_VALUE;
+    look.options.flags = DCACHE_NO_VALUE | DCACHE_NO_ACCESS;
     if (call_begin(&call, self) == 0 && key_in(&key, &call, object) == 0) {
         rc = key_call(&call, &key, false, look_step, &look);
         if (rc == 0)
