@@ -1,5 +1,7 @@
-/* vfs.c - a shim over SQLite's default VFS. See vfs.h. Every method but three only passes on. */
+/* vfs.c - a shim over SQLite's default VFS. See vfs.h. What does more than pass on comes first. */
 #include "vfs.h"
+
+#include "frames.h"
 
 #include <pthread.h>
 
@@ -14,6 +16,8 @@ struct vfs_file {
     bool left_out;                 /* one was, and so its release will be */
     bool may_be_mapped;            /* the database, by PRAGMA mmap_size */
     int refused;                   /* attempts to move a mark, in a row */
+    bool is_log;
+    struct frames frames; /* of a log */
 };
 
 static sqlite3_vfs *default_vfs;
@@ -27,7 +31,7 @@ static sqlite3_file *real(sqlite3_file *file)
     return (sqlite3_file *)(void *)((struct vfs_file *)(void *)file + 1);
 }
 
-/* ---- the three ---- */
+/* ---- the WAL index ---- */
 
 static int shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **ret)
 {
@@ -75,37 +79,59 @@ static int shm_lock(sqlite3_file *file, int offset, int count, int flags)
     return real(file)->pMethods->xShmLock(real(file), offset, count, flags);
 }
 
-/* ---- the others ---- */
+/* ---- the log ---- */
+
+/* Before anything but appending is done to a log. */
+static int flush(sqlite3_file *file)
+{
+    return frames_flush(&((struct vfs_file *)(void *)file)->frames, real(file));
+}
 
 static int close_file(sqlite3_file *file)
 {
+    frames_free(&((struct vfs_file *)(void *)file)->frames);
     return real(file)->pMethods->xClose(real(file));
 }
 
 static int read_file(sqlite3_file *file, void *buffer, int size, sqlite3_int64 offset)
 {
-    return real(file)->pMethods->xRead(real(file), buffer, size, offset);
+    int code = flush(file);
+
+    ((struct vfs_file *)(void *)file)->frames.read = offset;
+    return code != SQLITE_OK ? code : real(file)->pMethods->xRead(real(file), buffer, size, offset);
 }
 
 static int write_file(sqlite3_file *file, const void *buffer, int size, sqlite3_int64 offset)
 {
+    struct vfs_file *f = (struct vfs_file *)(void *)file;
+
+    if (f->is_log)
+        return frames_write(&f->frames, real(file), buffer, size, offset);
     return real(file)->pMethods->xWrite(real(file), buffer, size, offset);
 }
 
 static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
 {
-    return real(file)->pMethods->xTruncate(real(file), size);
+    int code = flush(file);
+
+    return code != SQLITE_OK ? code : real(file)->pMethods->xTruncate(real(file), size);
 }
 
 static int sync_file(sqlite3_file *file, int flags)
 {
-    return real(file)->pMethods->xSync(real(file), flags);
+    int code = flush(file);
+
+    return code != SQLITE_OK ? code : real(file)->pMethods->xSync(real(file), flags);
 }
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *ret)
 {
-    return real(file)->pMethods->xFileSize(real(file), ret);
+    int code = flush(file);
+
+    return code != SQLITE_OK ? code : real(file)->pMethods->xFileSize(real(file), ret);
 }
+
+/* ---- the others ---- */
 
 static int lock(sqlite3_file *file, int level)
 {
@@ -162,6 +188,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 
     (void)vfs;
     memset(f, 0, sizeof *f);
+    f->is_log = flags & SQLITE_OPEN_WAL;
     code = default_vfs->xOpen(default_vfs, name, real(file), flags, ret_flags);
     if (real(file)->pMethods) { /* it may want to be closed even after a failure */
         version = real(file)->pMethods->iVersion;

@@ -1,4 +1,5 @@
-/* vfs.h - SQLite's own file access with one addition: reading without a lock.
+/* vfs.h - SQLite's own file access with two additions: reading without a lock, and frames of the log
+ * that are gathered (frames.h).
  *
  * A reader in WAL mode takes a shared lock on a read mark, and lets it go: two system calls, half of
  * the time of a get. The lock keeps away two things: that the log starts over, and that a checkpoint

@@ -23,6 +23,7 @@ row
 pool
 db
 value vfs
+frames
 shared
 file owner pickle
 os

@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 TIMES = 200
-LIMITS = {'get': 4, 'miss': 4, 'contains': 4, 'set': 24, 'incr': 24, 'delete': 24}
+LIMITS = {'get': 4, 'miss': 4, 'contains': 4, 'set': 8, 'incr': 8, 'delete': 8}
 CALL = re.compile(r'^(?:\[pid\s+\d+\] |\d+ +)?(\w+)\((.*)$')
 WRITES = ('write', 'pwrite64', 'pwritev', 'pwritev2', 'writev', 'ftruncate', 'truncate',
           'fallocate', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat')  # fmt: skip
