@@ -1,9 +1,9 @@
-"""libdiskcache beside diskcache 5.6.3, in one run: bench.py BENCH_PROGRAM [--quick] [--json FILE].
+"""libdiskcache beside diskcache 5.6.3, and beside other caches: bench.py BENCH_PROGRAM [--quick] ...
 
-Run by a Python that has diskcache 5.6.3. BENCH_PROGRAM is made of bench.c. Both sides do the same
-operations with the same keys and values in fresh directories of the same file system, in turn, a
-few rounds each; each call is timed inside its own process. What is compared is in the rows_*.py. Exit
-status 1 if a target is missed and --strict is given.
+Run by the Python of scripts/peers.sh. BENCH_PROGRAM is made of bench.c. Against 5.6.3, both sides do the
+same operations with the same keys and values in fresh directories of the same file system, in turn, a
+few rounds each; each call is timed inside its own process. What is compared is in the rows_*.py; the
+other caches are in peers.py. Exit status 1 if a target is missed and --strict is given.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import tempfile
 
+import peers
 import rows_c
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -49,11 +50,13 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('program')
     parser.add_argument('--quick', action='store_true', help='a third of the work')
-    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--rounds', type=int, help='five; two if quick')
     parser.add_argument('--seconds', type=float, default=4, help='a round with eight processes')
-    parser.add_argument('--parts', help='of the comparisons, with commas; all of them: c')
-    parser.add_argument('--only', help='names of modes, with commas')
+    parser.add_argument('--parts', help='with commas: peers, and the names of comparisons')
+    parser.add_argument('--only', help='names of modes of comparisons, with commas')
+    parser.add_argument('--ours', metavar='PYTHON', help='that has the package of this clone')
     parser.add_argument('--json', metavar='FILE')
+    parser.add_argument('--plots', metavar='DIRECTORY', help='for pictures of the peers')
     parser.add_argument('--strict', action='store_true')
     return parser.parse_args()
 
@@ -61,26 +64,32 @@ def arguments():
 def main():
     args = arguments()
     program = os.path.abspath(args.program)
-    system, report = about(program), []
-    scale, seconds = (3, args.seconds / 2) if args.quick else (1, args.seconds)
-    parts = comparisons(program)
-    if args.parts:
-        parts = [part for part in parts if part.name in args.parts.split(',')]
+    report = {'system': about(program), 'command': 'make bench BENCH_ARGS=--quick' if args.quick else 'make bench'}
+    scale, seconds = (3, args.seconds / 4) if args.quick else (1, args.seconds)
+    chosen = args.parts.split(',') if args.parts else None
+    parts = [part for part in comparisons(program) if not chosen or part.name in chosen]
     if args.only:
         parts = [part for part in parts if part.choose(args.only.split(','))]
     print('%(processor)s, %(cores)d cores, load %(load).1f; Linux %(kernel)s, SQLite %(sqlite)s, '
-          'Python %(python)s' % system)  # fmt: skip
+          'Python %(python)s' % report['system'])  # fmt: skip
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
-        for seed in range(1, args.rounds + 1):
+        for seed in range(1, (args.rounds or (2 if args.quick else 5)) + 1):
             for part in parts:
                 part.round(folder, seed, scale, seconds)
-    for part in parts:
-        report += part.print()
-    missed = [r for r in report if r.get('ok') is False]
-    print('\n%d targets met, %d missed' % (sum(r.get('ok') is True for r in report), len(missed)))
+        report['rows'] = [row for part in parts for row in part.print()]
+        if args.ours and not args.only and (not chosen or 'peers' in chosen):
+            report.update(peers.measure(folder, args.quick, program, args.ours, sys.executable))
+            peers.show(report)
+    missed = [row for row in report['rows'] if row.get('ok') is False]
+    met = sum(row.get('ok') is True for row in report['rows'])
+    print('\n%d targets met, %d missed' % (met, len(missed)))
     if args.json:
         with open(args.json, 'w') as writer:
-            json.dump({'system': system, 'rows': report}, writer, indent=1)
+            json.dump(report, writer, indent=1)
+    if args.plots and 'peers' in report:
+        import plots
+
+        plots.draw(report, args.plots)
     return 1 if missed and args.strict else 0
 
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# bootstrap.sh build|check: see to it that the tools are there that building or checking needs.
+# bootstrap.sh build|check|bench: see to it that the tools are there that building, checking or measuring
+# needs.
 # What is missing is named, with its use, and installed as Debian packages. When nothing is
 # missing this takes a moment and uses no network.
 set -eu
@@ -36,6 +37,10 @@ venv_works() {
     /usr/bin/python3 -c 'import ensurepip, venv'
 }
 
+gdbm_there() {
+    /usr/bin/python3 -c 'import dbm.gnu'
+}
+
 sanitizers_there() {
     ls /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-"$(uname -m)".a ||
         { dir=$(clang -print-resource-dir) && ls "$dir"/lib/*/libclang_rt.asan*.a; }
@@ -48,6 +53,15 @@ want ninja-build 'runs the build' runs ninja
 want pkg-config 'finds libraries' runs pkg-config
 want libsqlite3-dev 'SQLite, where a cache keeps its items' compiles sqlite3.h
 want scdoc 'makes the manual pages' scdoc -v
+
+if [ "${1:-build}" = bench ]; then
+    want libcmocka-dev 'programs beside the library' compiles cmocka.h
+    want memcached 'a peer' runs memcached
+    want redis-server 'a peer' runs redis-server
+    want python3-gdbm 'a peer' gdbm_there
+    want python3-dev 'headers for the Python extension' python_headers_there
+    want python3-venv 'environments for the peers' venv_works
+fi
 
 if [ "${1:-build}" = check ]; then
     want libcmocka-dev 'unit tests' compiles cmocka.h
