@@ -33,9 +33,12 @@ static int read_pair(const struct dcache_value *value, struct hold *hold)
 static int read_hold(const struct dcache_lock *lock, dcache *cache, const struct owner *self,
                      struct hold *hold)
 {
+    struct dcache_get_options look = DCACHE_OPTIONS(struct dcache_get_options);
     struct dcache_entry entry;
-    int rc = dcache_get(cache, &lock->key, NULL, &entry);
+    int rc;
 
+    look.flags = DCACHE_NO_ACCESS; /* a waiter's looks are no hits */
+    rc = dcache_get(cache, &lock->key, &look, &entry);
     memset(hold, 0, sizeof *hold);
     if (rc == DCACHE_NOT_FOUND)
         return 0;

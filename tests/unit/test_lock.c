@@ -386,6 +386,24 @@ static void *wait_in_turn(void *arg)
     return NULL;
 }
 
+static void looking_at_a_lock_is_no_hit(void **state)
+{
+    struct dcache_value on = dcache_int(1);
+    struct dcache_stats stats;
+    dcache_lock *lock;
+
+    (void)state;
+    assert_int_equal(dcache_setting_set(cache, "statistics", &on), 0);
+    lock = of_kind(DCACHE_LOCK);
+    assert_int_equal(dcache_lock_acquire(lock, 0), 0);
+    assert_int_equal(state_of(lock).holds, 1);
+    assert_int_equal(dcache_lock_release(lock), 0);
+    assert_int_equal(state_of(lock).holds, 0);
+    assert_int_equal(dcache_stats(cache, 0, &stats), 0);
+    assert_int_equal(stats.hits + stats.misses, 0);
+    dcache_lock_close(lock);
+}
+
 static void who_has_waited_longest_gets_it(void **state)
 {
     (void)state;
@@ -748,6 +766,7 @@ int main(void)
         TEST(a_child_does_not_own_what_its_parent_holds),
         TEST(a_dead_holders_lock_is_taken_over_at_once),
         TEST(waiters_get_it_one_after_the_other),
+        TEST(looking_at_a_lock_is_no_hit),
         TEST(who_has_waited_longest_gets_it),
         TEST(who_died_waiting_is_passed_over),
         TEST(a_place_is_left_or_granted_but_not_both),
