@@ -132,11 +132,9 @@ static int take_file(const struct backup *backup, char *name)
     int rc = file_is_inside(name) ? make_parents(backup, name)
                                   : os_fail(DCACHE_NOT_FOUND, "%s is not in the cache", name);
 
-    if (rc < 0)
-        return rc;
-    if (os_linkat(backup->store->files.dir, name, backup->to.dir, name) == 0 || errno == EEXIST)
-        return 0;
-    return errno == ENOENT ? DCACHE_NOT_FOUND : copy_file(backup, name);
+    if (rc == 0)
+        rc = file_link(&backup->store->files, name, &backup->to);
+    return rc == 0 || rc == DCACHE_NOT_FOUND ? rc : copy_file(backup, name);
 }
 
 /* Files of all rows that `db` sees. Those that are missing are passed over: the row has lost its

@@ -102,6 +102,28 @@ static void note_rowid(void *arg, int operation, const char *schema, const char 
     ((struct db *)arg)->changed_rowid = rowid;
 }
 
+/* The data is somebody else's, the statements are ours and short. ATTACH is what VACUUM does. */
+static void set_limits(sqlite3 *handle)
+{
+    static const int limits[][2] = {
+        {SQLITE_LIMIT_SQL_LENGTH, 100000},
+        {SQLITE_LIMIT_EXPR_DEPTH, 100},
+        {SQLITE_LIMIT_COMPOUND_SELECT, 8},
+        {SQLITE_LIMIT_FUNCTION_ARG, 16},
+        {SQLITE_LIMIT_ATTACHED, 1},
+        {SQLITE_LIMIT_VARIABLE_NUMBER, 100},
+        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50},
+        {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
+        {SQLITE_LIMIT_WORKER_THREADS, 0},
+    };
+    int64_t most = os_memory_limit();
+
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        (void)sqlite3_limit(handle, limits[i][0], limits[i][1]); /* hands the old one back */
+    if (most < 1000000000)                                       /* SQLite's own limit */
+        (void)sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, (int)most);
+}
+
 static int configure(struct db *db)
 {
     static const struct {
@@ -119,6 +141,7 @@ static int configure(struct db *db)
         if (rc != SQLITE_OK)
             return db_fail(db, rc);
     }
+    set_limits(db->handle);
     (void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &db->file);
     (void)sqlite3_busy_handler(db->handle, busy, db);      /* cannot fail on an open connection */
     (void)sqlite3_update_hook(db->handle, note_rowid, db); /* cheaper than RETURNING */

@@ -38,7 +38,7 @@ static int bytes_used(struct txn *txn, int64_t *ret)
     if (rc == 0)
         rc = txn_counters(txn, txn->db, &count, &size);
     if (rc == 0)
-        *ret = (total - unused) * txn->db->page_size + size;
+        *ret = os_plus((total - unused) * txn->db->page_size, size);
     return rc;
 }
 
@@ -137,7 +137,9 @@ static bool surely_fits(struct txn *txn, int64_t added)
 {
     struct shared_segment *segment = txn->cache->store->shared.segment;
 
-    return atomic_fetch_sub(&segment->headroom, added) > added;
+    int64_t room = atomic_fetch_sub(&segment->headroom, added);
+
+    return room > added && room <= HEADROOM; /* more is not from us */
 }
 
 static int renew_headroom(struct txn *txn)
@@ -146,7 +148,7 @@ static int renew_headroom(struct txn *txn)
     int64_t used, room;
     int rc = bytes_used(txn, &used);
 
-    room = rc == 0 ? (store->settings.size_limit - used) / 2 : 0;
+    room = rc == 0 ? os_minus(store->settings.size_limit, used) / 2 : 0;
     atomic_store(&store->shared.segment->headroom, room < HEADROOM ? room : HEADROOM);
     return rc;
 }

@@ -112,10 +112,11 @@ bool file_is_inside(const char *name)
     /* The database, opened and closed by us, would lose SQLite's locks; so would what is beside. */
     if (strncmp(name, RESERVED, strlen(RESERVED)) == 0 && !file_is_temp(name, &slot))
         return false;
-    for (;;) {
+    for (int depth = 0;; depth++) {
         size_t length = strcspn(name, "/");
 
-        if (length == 0 || (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'))))
+        if (length == 0 || (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'))) ||
+            (depth > 0 && strncmp(name, RESERVED, strlen(RESERVED)) == 0))
             return false;
         if (!name[length])
             return true;
@@ -306,12 +307,32 @@ int file_remove(const struct files *files, const char *name)
         return 0;
     parent = open_parent(files, name, &last);
     if (parent < 0 || os_unlinkat(parent, last, 0) < 0) {
-        if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
+        if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR && errno != EISDIR)
             rc = os_fail_errno("remove %s", name);
     }
     os_close(parent);
     if (file_is_layout(name))
         remove_parents(files, name);
+    return rc;
+}
+
+int file_link(const struct files *from, const char *name, const struct files *to)
+{
+    const char *last;
+    struct stat st;
+    int parent, rc = 0;
+
+    if (!file_is_inside(name))
+        return os_fail(DCACHE_NOT_FOUND, "%s is not a file of the cache", name);
+    parent = open_parent(from, name, &last);
+    /* A link that is put there after this look would be linked itself, and followed by nobody. */
+    if (parent < 0 || os_fstatat(parent, last, &st) < 0)
+        rc = errno == ELOOP || errno == ENOTDIR ? DCACHE_NOT_FOUND : os_fail_errno("find %s", name);
+    else if (!S_ISREG(st.st_mode))
+        rc = os_fail(DCACHE_NOT_FOUND, "%s is not a regular file", name);
+    else if (os_linkat(parent, last, to->dir, name) < 0 && errno != EEXIST)
+        rc = os_fail_errno("link %s", name);
+    os_close(parent);
     return rc;
 }
 
@@ -327,7 +348,7 @@ int file_open(const struct files *files, const char *name, int64_t size, int *re
         return os_fail(DCACHE_NOT_FOUND, "%s is not a file of the cache", name);
     fd = os_open_beneath(files->dir, name, O_RDONLY);
     if (fd < 0) {
-        if (errno == ELOOP || errno == EXDEV || errno == ENOTDIR)
+        if (errno == ELOOP || errno == EXDEV || errno == ENOTDIR || errno == ENXIO) /* a socket */
             return os_fail(DCACHE_NOT_FOUND, "%s is not a file of the cache", name);
         return os_fail_errno("open %s", name);
     }
@@ -348,10 +369,16 @@ int file_open(const struct files *files, const char *name, int64_t size, int *re
 
 int file_read(int fd, int64_t size, char **ret_memory)
 {
-    char *memory = os_malloc((size_t)size + 1);
+    char *memory = NULL;
     int64_t done = 0;
     ssize_t got = 1;
-    int rc = memory ? 0 : DCACHE_NOMEM;
+    int rc;
+
+    if (size > os_memory_limit())
+        return os_fail(DCACHE_TOO_BIG, "a value of %lld bytes is too large for memory",
+                       (long long)size);
+    memory = os_malloc((size_t)size + 1);
+    rc = memory ? 0 : DCACHE_NOMEM;
 
     while (rc == 0 && got > 0 && done < size) {
         got = os_read(fd, memory + done, (size_t)(size - done));

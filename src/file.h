@@ -39,13 +39,17 @@ int file_publish(const struct files *files, const char *temp, char ret_name[FILE
 /* Remove a file and its directories if they are empty then. A file that is not there is no error. */
 int file_remove(const struct files *files, const char *name);
 
+/* Give a file of another directory the same name here, whose parents are there. Fails: NOT_FOUND
+ * (missing, or no regular file in `from`), IO (it has to be copied). */
+int file_link(const struct files *from, const char *name, const struct files *to);
+
 /* Open for reading. Fails: NOT_FOUND (missing, shorter than `size`, or no regular file in the
  * directory). `ret_size` is what the file has. */
 int file_open(const struct files *files, const char *name, int64_t size, int *ret_fd,
               int64_t *ret_size);
 
 /* `size` bytes of an open file in memory of the caller's, and a NUL after them.
- * Fails: NOT_FOUND (it has become shorter). */
+ * Fails: NOT_FOUND (it has become shorter), TOO_BIG (for the memory of the machine). */
 int file_read(int fd, int64_t size, char **ret_memory);
 
 /* A descriptor at the start of bytes that are in no file. */
@@ -60,7 +64,7 @@ bool file_is_temp(const char *name, uint32_t *ret_slot);
 bool file_is_temp_of_ours(const struct files *files, const char *name);
 
 /* Whether a name is relative, stays in the directory as far as its text tells, and is not one of
- * the database's own. Others are neither opened nor removed. */
+ * this or another database's own. Others are neither opened nor removed. */
 bool file_is_inside(const char *name);
 
 /* Of names in the directory of a fanout: the number of a shard's, else -1; whether caches with names of

@@ -1,6 +1,7 @@
 /* iterate.c - walks over the items, page by page: no lock or transaction between calls. The walk over
  * a fanout is one over each shard, taken one after the other, or by key the least of all first. */
 #include "entry.h"
+#include "range.h"
 
 #include <stdlib.h>
 
@@ -14,7 +15,7 @@ struct dcache_iter {
     struct dcache_value filters[4];
     char scratch[2][VALUE_SCRATCH];
     char *prefix_end;
-    struct row_range range;
+    struct range range;
     struct row page[PAGE];
     int at, count;
     bool ended;
@@ -175,7 +176,7 @@ static int read_page(struct dcache_iter *iter)
         return rc;
     iter->range.now = os_now();
     iter->at = iter->count = 0;
-    rc = row_page(db, &iter->range, PAGE, &s);
+    rc = range_page(db, &iter->range, PAGE, &s);
     while (rc == 0 && iter->count < PAGE) {
         rc = db_step(db, s);
         if (rc == 0) {
@@ -199,7 +200,10 @@ static int read_page(struct dcache_iter *iter)
 static int remember_last(struct dcache_iter *iter, const struct row *row)
 {
     struct row_memory *memory;
+    int rc = range_advance(&iter->range, row);
 
+    if (rc < 0)
+        return rc;
     row_clear(&iter->range.last);
     iter->range.begun = true;
     iter->range.last.rowid = row->rowid;
@@ -363,7 +367,7 @@ static int key_page(struct dcache_iter *iter, struct dcache_value *keys, int roo
     if (rc < 0)
         return rc;
     iter->range.now = os_now();
-    rc = row_page(db, &iter->range, room, &s);
+    rc = range_page(db, &iter->range, room, &s);
     while (rc == 0 && *ret_count < room) {
         rc = db_step(db, s);
         iter->ended |= rc == 0;

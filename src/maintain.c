@@ -29,7 +29,7 @@ int dcache_count(dcache *cache, int64_t *ret_count)
             return rc;
         rc = txn_counters(part->scope, db, &count, &size);
         txn_read_end(part, db);
-        total += rc == 0 ? count : 0;
+        total = os_plus(total, rc == 0 ? count : 0);
     }
     if (rc == 0)
         *ret_count = total;
@@ -52,7 +52,7 @@ int dcache_volume(dcache *cache, int64_t *ret_bytes)
         if (rc == 0)
             rc = txn_counters(part->scope, db, &count, &size);
         txn_read_end(part, db);
-        total += rc == 0 ? bytes + size : 0;
+        total = os_plus(total, rc == 0 ? os_plus(bytes, size) : 0);
     }
     if (rc == 0)
         *ret_bytes = total;
@@ -79,9 +79,9 @@ static int read_stats(dcache *cache, struct db *db, struct dcache_stats *stats)
         rc = row_count_expired(db, os_now(), &stats->expired);
     if (rc == 0)
         rc = evict_db_bytes(db, &stats->db_bytes);
-    stats->hits += (int64_t)atomic_load(&segment->hits);
-    stats->misses += (int64_t)atomic_load(&segment->misses);
-    stats->timeouts += (int64_t)atomic_load(&segment->timeouts);
+    stats->hits = os_plus(stats->hits, (int64_t)atomic_load(&segment->hits));
+    stats->misses = os_plus(stats->misses, (int64_t)atomic_load(&segment->misses));
+    stats->timeouts = os_plus(stats->timeouts, (int64_t)atomic_load(&segment->timeouts));
     if (rc == 0 && os_fstatat(cache->store->files.dir, DB_NAME "-wal", &log) == 0)
         stats->wal_bytes = log.st_size;
     return rc;
@@ -127,15 +127,15 @@ static int stats_of(dcache *part, int reset, struct dcache_stats *stats)
 
 static void add_stats(struct dcache_stats *total, const struct dcache_stats *stats)
 {
-    total->hits += stats->hits;
-    total->misses += stats->misses;
-    total->evictions += stats->evictions;
-    total->count += stats->count;
-    total->expired += stats->expired;
-    total->file_bytes += stats->file_bytes;
-    total->db_bytes += stats->db_bytes;
-    total->wal_bytes += stats->wal_bytes;
-    total->timeouts += stats->timeouts;
+    total->hits = os_plus(total->hits, stats->hits);
+    total->misses = os_plus(total->misses, stats->misses);
+    total->evictions = os_plus(total->evictions, stats->evictions);
+    total->count = os_plus(total->count, stats->count);
+    total->expired = os_plus(total->expired, stats->expired);
+    total->file_bytes = os_plus(total->file_bytes, stats->file_bytes);
+    total->db_bytes = os_plus(total->db_bytes, stats->db_bytes);
+    total->wal_bytes = os_plus(total->wal_bytes, stats->wal_bytes);
+    total->timeouts = os_plus(total->timeouts, stats->timeouts);
 }
 
 int dcache_stats(dcache *cache, int reset, struct dcache_stats *ret_stats)

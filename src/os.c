@@ -22,6 +22,7 @@
 _Thread_local long os_fault_at;
 bool os_without_openat2;
 double os_clock_offset;
+int64_t os_memory;
 uint64_t os_random_seed;
 
 bool os_fault(void)
@@ -189,6 +190,17 @@ char *os_format(const char *format, ...)
         length = vasprintf(&text, format, args);
     va_end(args);
     return checked(length < 0 ? NULL : text);
+}
+
+int64_t os_memory_limit(void)
+{
+    int64_t pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+#ifdef DCACHE_FAULTS
+    if (os_memory > 0)
+        return os_memory / 2;
+#endif
+    return pages > 0 && size > 0 ? pages * size / 2 : INT64_C(1) << 30;
 }
 
 /* ---- clocks ---- */

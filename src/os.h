@@ -51,6 +51,27 @@ void *os_realloc(void *memory, size_t size);
 char *os_strdup(const char *text);
 __attribute__((format(printf, 1, 2))) char *os_format(const char *format, ...);
 
+/* What one value may take, whoever says that it is so large: half of the memory of the machine. */
+int64_t os_memory_limit(void);
+#ifdef DCACHE_FAULTS
+extern int64_t os_memory; /* of the machine; 0: what it has */
+#endif
+
+/* Sums of sizes that somebody else has written down: they stop at the ends of the range. */
+static inline int64_t os_plus(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    return !__builtin_add_overflow(a, b, &sum) ? sum : b < 0 ? INT64_MIN : INT64_MAX;
+}
+
+static inline int64_t os_minus(int64_t a, int64_t b)
+{
+    int64_t difference;
+
+    return !__builtin_sub_overflow(a, b, &difference) ? difference : b < 0 ? INT64_MAX : INT64_MIN;
+}
+
 /* ---- clocks ---- */
 double os_now(void);                 /* seconds since the epoch */
 int64_t os_monotonic(void);          /* nanoseconds since some moment */

@@ -6,12 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COLUMNS                                                                             \
-    "rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode," \
-    " filename, value"
-#define META                                                                                \
-    "rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode," \
-    " filename, NULL"
 /* For who has the key: SQLite takes as long for a column as for a comparison in the tree. */
 #define BY_KEY                                                                                \
     "rowid, NULL, NULL, store_time, expire_time, access_time, access_count, tag, size, mode," \
@@ -101,16 +95,16 @@ static const char *const sql[] = {
     [ADD_ACCESS] = "UPDATE Cache SET access_time = max(access_time, ?2),"
                    " access_count = access_count + ?3"
                    " WHERE rowid = ?1 AND store_time < " PINNED,
-    [QUEUE_FIRST] = "SELECT " COLUMNS QUEUE_NUMBERS " ORDER BY key LIMIT 1",
-    [QUEUE_LAST] = "SELECT " COLUMNS QUEUE_NUMBERS " ORDER BY key DESC LIMIT 1",
-    [QUEUE_TEXT_FIRST] = "SELECT " COLUMNS QUEUE_TEXTS " ORDER BY key LIMIT 1",
-    [QUEUE_TEXT_LAST] = "SELECT " COLUMNS QUEUE_TEXTS " ORDER BY key DESC LIMIT 1",
+    [QUEUE_FIRST] = "SELECT " ROW_COLUMNS QUEUE_NUMBERS " ORDER BY key LIMIT 1",
+    [QUEUE_LAST] = "SELECT " ROW_COLUMNS QUEUE_NUMBERS " ORDER BY key DESC LIMIT 1",
+    [QUEUE_TEXT_FIRST] = "SELECT " ROW_COLUMNS QUEUE_TEXTS " ORDER BY key LIMIT 1",
+    [QUEUE_TEXT_LAST] = "SELECT " ROW_COLUMNS QUEUE_TEXTS " ORDER BY key DESC LIMIT 1",
     [KEY_FIRST] = "SELECT " KEY_ONLY QUEUE_NUMBERS " ORDER BY key LIMIT 1 OFFSET ?4",
     [KEY_LAST] = "SELECT " KEY_ONLY QUEUE_NUMBERS " ORDER BY key DESC LIMIT 1 OFFSET ?4",
     [KEY_TEXT_FIRST] = "SELECT " KEY_ONLY QUEUE_TEXTS " ORDER BY key LIMIT 1 OFFSET ?4",
     [KEY_TEXT_LAST] = "SELECT " KEY_ONLY QUEUE_TEXTS " ORDER BY key DESC LIMIT 1 OFFSET ?4",
-    [END_FIRST] = "SELECT " COLUMNS " FROM Cache ORDER BY rowid LIMIT 1",
-    [END_LAST] = "SELECT " COLUMNS " FROM Cache ORDER BY rowid DESC LIMIT 1",
+    [END_FIRST] = "SELECT " ROW_COLUMNS " FROM Cache ORDER BY rowid LIMIT 1",
+    [END_LAST] = "SELECT " ROW_COLUMNS " FROM Cache ORDER BY rowid DESC LIMIT 1",
     [EXPIRED] = VICTIM "expire_time < ?1 ORDER BY expire_time LIMIT ?2",
     [STORED] = VICTIM "store_time < " PINNED " ORDER BY store_time LIMIT ?2",
     [USED] = VICTIM "store_time < " PINNED " ORDER BY access_time LIMIT ?2",
@@ -123,7 +117,7 @@ static const char *const sql[] = {
     [MAX_ROWID] = "SELECT max(rowid) FROM Cache",
     [ARE_BETWEEN] =
         "SELECT (SELECT min(key) FROM Cache) >= ?1 AND (SELECT max(key) FROM Cache) <= ?2",
-    [TOTALS] = "SELECT count(*), coalesce(sum(size), 0) FROM Cache",
+    [TOTALS] = "SELECT count(*), total(size) FROM Cache",
     [COUNT_EXPIRED] = "SELECT count(*) FROM Cache WHERE expire_time < ?1",
     [HAS_FILE] = "SELECT 1 FROM Cache WHERE filename = ?1 OR filename = ?2 LIMIT 1",
     [KEY] = "SELECT " KEY_ONLY " FROM Cache WHERE rowid = ?1",
@@ -499,7 +493,11 @@ int row_delete(struct db *db, int64_t rowid)
     if (rc < 0)
         return rc;
     (void)sqlite3_bind_int64(s, 1, rowid);
-    return db_run(db, s);
+    rc = db_run(db, s);
+    /* It was read a moment ago. Who removes until nothing is left would go on for ever. */
+    if (rc == 0 && sqlite3_changes(db->handle) == 0)
+        rc = os_fail(DCACHE_CORRUPT, "an index of %s names a row that is not there", DB_NAME);
+    return rc;
 }
 
 int row_touch(struct db *db, int64_t rowid, double expire_time)
@@ -598,10 +596,16 @@ static int victim_statement(struct db *db, const struct row_query *query, sqlite
     }
 }
 
+int row_out_of_order(void)
+{
+    return os_fail(DCACHE_CORRUPT, "rows of %s are out of order", DB_NAME);
+}
+
 int row_victims(struct db *db, const struct row_query *query, int limit, struct victim *ret_victims,
                 int *ret_count)
 {
     sqlite3_stmt *s = NULL;
+    int64_t after = query->after;
     int count = 0, rc = victim_statement(db, query, &s);
 
     if (rc < 0)
@@ -614,6 +618,11 @@ int row_victims(struct db *db, const struct row_query *query, int limit, struct 
         const char *name = (const char *)sqlite3_column_text(s, 3);
 
         v->rowid = sqlite3_column_int64(s, 0);
+        if (query->select >= ROW_TAGGED && v->rowid <= after) {
+            rc = row_out_of_order();
+            break;
+        }
+        after = v->rowid;
         v->size = sqlite3_column_int64(s, 1);
         v->expire_time = sqlite3_column_type(s, 2) == SQLITE_NULL ? DCACHE_NEVER
                                                                   : sqlite3_column_double(s, 2);
@@ -721,73 +730,4 @@ int row_has_file(struct db *db, const char *filename, bool *ret_has)
     if (rc == 0)
         *ret_has = has != 0;
     return rc;
-}
-
-/* ---- iteration ---- */
-
-/* The WHERE clause of a range; parameters: 1 2 last key and raw, or rowid; 3 start; 4 stop;
- * 5 prefix; 6 its end; 7 tag; 8 now; 9 limit; 10 greatest rowid. */
-static char *page_sql(const struct row_range *range)
-{
-    const struct dcache_iter_options *o = range->options;
-    bool by_key = o->order == DCACHE_BY_KEY, back = (o->flags & DCACHE_REVERSE) != 0;
-    const char *after = "";
-    bool no_tag = o->tag && o->tag->type == DCACHE_NONE;
-
-    if (range->begun && by_key)
-        after = back ? " AND (key, raw) < (?1, ?2)" : " AND (key, raw) > (?1, ?2)";
-    else if (range->begun)
-        after = back ? " AND rowid < ?1" : " AND rowid > ?1";
-    return os_format(
-        "SELECT %s FROM Cache WHERE 1%s%s%s%s%s%s%s%s%s ORDER BY %s LIMIT ?9",
-        range->keys_only    ? "rowid, key, raw"
-        : range->with_value ? COLUMNS
-                            : META,
-        after, by_key ? "" : " AND rowid <= ?10", o->start ? " AND key >= ?3" : "",
-        o->stop ? " AND key < ?4" : "", o->prefix ? " AND key >= ?5 AND raw = 1" : "",
-        o->prefix && range->prefix_end.type != DCACHE_NONE ? " AND key < ?6" : "",
-        o->tag ? (no_tag ? " AND tag IS NULL" : " AND tag = ?7") : "",
-        o->flags & DCACHE_LIVE_ONLY ? " AND (expire_time IS NULL OR expire_time > ?8)" : "",
-        o->flags & DCACHE_EXPIRED_ONLY ? " AND expire_time <= ?8" : "",
-        by_key ? (back ? "key DESC, raw DESC" : "key, raw") : (back ? "rowid DESC" : "rowid"));
-}
-
-static int bind_optional(struct db *db, sqlite3_stmt *s, int index,
-                         const struct dcache_value *value)
-{
-    return value && index <= sqlite3_bind_parameter_count(s) ? db_bind(db, s, index, value) : 0;
-}
-
-int row_page(struct db *db, const struct row_range *range, int limit, sqlite3_stmt **ret_statement)
-{
-    const struct dcache_iter_options *o = range->options;
-    struct dcache_value rowid = dcache_int(range->last.rowid);
-    char *text = page_sql(range);
-    sqlite3_stmt *s = NULL;
-    int rc = text ? db_prepare(db, text, &s) : DCACHE_NOMEM;
-
-    free(text);
-    if (rc == 0)
-        rc = bind_optional(db, s, 1, o->order == DCACHE_BY_KEY ? &range->last.key : &rowid);
-    if (rc == 0)
-        rc = bind_optional(db, s, 3, o->start);
-    if (rc == 0)
-        rc = bind_optional(db, s, 4, o->stop);
-    if (rc == 0)
-        rc = bind_optional(db, s, 5, o->prefix);
-    if (rc == 0)
-        rc = bind_optional(db, s, 6, &range->prefix_end);
-    if (rc == 0)
-        rc = bind_optional(db, s, 7, o->tag);
-    if (rc < 0) {
-        (void)sqlite3_finalize(s);
-        return rc;
-    }
-    /* What the statement does not have is refused, which is as well. */
-    (void)sqlite3_bind_int(s, 2, range->last.raw);
-    (void)sqlite3_bind_double(s, 8, range->now);
-    (void)sqlite3_bind_int(s, 9, limit);
-    (void)sqlite3_bind_int64(s, 10, range->max_rowid);
-    *ret_statement = s;
-    return 0;
 }

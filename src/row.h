@@ -4,6 +4,14 @@
 
 #include "db.h"
 
+/* The second without the value. */
+#define ROW_COLUMNS                                                                         \
+    "rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode," \
+    " filename, value"
+#define ROW_META                                                                            \
+    "rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode," \
+    " filename, NULL"
+
 enum policy { POLICY_NONE, POLICY_STORED, POLICY_USED, POLICY_FREQUENT };
 
 /* A pinned item has this added to its store_time and access_time (so they lie after the year
@@ -118,22 +126,12 @@ int row_totals(struct db *db, int64_t *ret_count, int64_t *ret_size);
 int row_count_expired(struct db *db, double now, int64_t *ret_count);
 int row_has_file(struct db *db, const char *filename, bool *ret_has);
 
-/* ---- iteration ---- */
-
-struct row_range {
-    const struct dcache_iter_options *options;
-    struct dcache_value prefix_end; /* first key after those with the prefix; NONE: no end */
-    double now;
-    int64_t max_rowid; /* by insertion: not beyond */
-    bool begun;        /* the next page goes on after `last` */
-    struct row last;   /* its rowid, key and raw */
-    bool with_value;
-    bool keys_only; /* rowid, key and raw are the only columns */
-};
-
-/* The statement of a page of rows; step it with db_step(), read with row_from_statement(). */
-int row_page(struct db *db, const struct row_range *range, int limit, sqlite3_stmt **ret_statement);
+/* The row of a statement that selects ROW_COLUMNS or ROW_META. */
 int row_from_statement(sqlite3_stmt *statement, struct row *ret_row);
+
+/* A tree whose rows are out of order: who goes on after the last row would never come to an end.
+ * Notes it, and is CORRUPT. */
+int row_out_of_order(void);
 
 /* Make the statement that row_get() uses: shows whether the table has its columns. */
 int row_prepare(struct db *db);

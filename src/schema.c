@@ -1,8 +1,11 @@
 /* schema.c - tables, indexes, triggers, pragmas. See schema.h and docs/FORMAT.md. */
 #include "schema.h"
 
+#include "pool.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 struct object {
     const char *name, *type, *sql;
@@ -56,7 +59,28 @@ struct found {
     size_t needed; /* of `objects` */
     bool settings; /* table Settings */
     bool tag_index;
+    bool planted; /* something on our tables that would have SQLite evaluate expressions */
+    bool others;  /* the same on other tables */
 };
+
+static bool is_ours(const char *table)
+{
+    return strcasecmp(table, "Cache") == 0 || strcasecmp(table, "Settings") == 0;
+}
+
+/* A constraint, a default, a computed column or an index that calls a function has a second
+ * parenthesis; a virtual table calls a module. Of the rest SQLite only stores values. (`sql` is as
+ * SQLite keeps it, or as a hostile hand wrote it.) */
+static bool is_plain(const char *type, const char *sql)
+{
+    static const char table[] = "CREATE TABLE ";
+    const char *open = sql ? strchr(sql, '(') : NULL;
+
+    if (strcmp(type, "index") == 0)
+        return !sql || (open && !strchr(open + 1, '('));
+    return strcmp(type, "table") == 0 && open && strncmp(sql, table, sizeof table - 1) == 0 &&
+           !strchr(open + 1, '(');
+}
 
 static void note_object(struct found *found, const char *type, const char *name)
 {
@@ -70,10 +94,21 @@ static void note_object(struct found *found, const char *type, const char *name)
     found->tag_index |= strcmp(name, tag_index.name) == 0;
 }
 
+/* Triggers are switched off, whatever they are. */
+static void note_planted(struct found *found, const char *type, const char *table, const char *sql)
+{
+    if (strcmp(type, "trigger") == 0 || is_plain(type, sql))
+        return;
+    if (table && is_ours(table))
+        found->planted = true;
+    else if (strcmp(type, "view") != 0)
+        found->others = true;
+}
+
 static int list_objects(struct db *db, struct found *found)
 {
     sqlite3_stmt *s;
-    int rc = db_prepare(db, "SELECT type, name FROM sqlite_schema", &s);
+    int rc = db_prepare(db, "SELECT type, name, tbl_name, sql FROM sqlite_schema", &s);
 
     if (rc < 0)
         return rc;
@@ -81,10 +116,23 @@ static int list_objects(struct db *db, struct found *found)
         const char *type = (const char *)sqlite3_column_text(s, 0);
         const char *name = (const char *)sqlite3_column_text(s, 1);
 
-        if (type && name)
-            note_object(found, type, name);
+        if (!type || !name)
+            continue;
+        note_object(found, type, name);
+        note_planted(found, type, (const char *)sqlite3_column_text(s, 2),
+                     (const char *)sqlite3_column_text(s, 3));
     }
     (void)sqlite3_finalize(s);
+    return rc;
+}
+
+int schema_is_plain(struct db *db, bool *ret_plain)
+{
+    struct found found = {0};
+    int rc = list_objects(db, &found);
+
+    if (rc == 0)
+        *ret_plain = !found.planted && !found.others;
     return rc;
 }
 
@@ -106,6 +154,8 @@ int schema_look(struct db *db, struct settings *settings, unsigned shards, bool 
     settings_default(&read, shards);
     if (found.total > 0 && !found.settings)
         return os_fail(DCACHE_CORRUPT, "%s is a database, but not a cache", DB_NAME);
+    if (found.planted)
+        return os_fail(DCACHE_CORRUPT, "%s has code in the tables of a cache", DB_NAME);
     if (found.settings) {
         rc = settings_load(db, &read, &complete);
         if (rc < 0)
@@ -167,6 +217,15 @@ int schema_create(struct db *db, struct settings *settings)
     return rc;
 }
 
+/* In pages or, negative, KiB; connections together keep within a half of what a process may use. */
+static int64_t bounded_cache(int64_t cache_size)
+{
+    int64_t most = os_memory_limit() / 1024 / (2 * POOL_CONNECTIONS);
+    int64_t kib = cache_size < 0 ? -cache_size : cache_size * 4;
+
+    return kib > most ? -most : cache_size;
+}
+
 int schema_pragmas(struct db *db, const struct settings *settings, bool shared)
 {
     char text[320];
@@ -178,7 +237,8 @@ int schema_pragmas(struct db *db, const struct settings *settings, bool shared)
                    "PRAGMA cache_size = %lld; PRAGMA mmap_size = 0; PRAGMA synchronous = %lld;"
                    " PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY;"
                    " PRAGMA journal_size_limit = 20971520",
-                   (long long)settings->cache_size, (long long)settings->synchronous);
+                   (long long)bounded_cache(settings->cache_size),
+                   (long long)settings->synchronous);
     db->may_map = shared;
     rc = db_exec(db, text);
     if (rc == 0)

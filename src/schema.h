@@ -9,6 +9,9 @@
  * `*ret_complete` false: schema_create() is due. Fails: CORRUPT (not a cache's database). */
 int schema_look(struct db *db, struct settings *settings, unsigned shards, bool *ret_complete);
 
+/* Whether no table and no index of the database has SQLite evaluate expressions. */
+int schema_is_plain(struct db *db, bool *ret_plain);
+
 /* Journal and vacuum modes, to be set before there are tables, outside a transaction. */
 int schema_prepare(struct db *db, const struct settings *settings, bool shared);
 

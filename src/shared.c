@@ -15,6 +15,7 @@
 #define SPIN (OS_MS / 50)
 #define PATIENCE OS_MS           /* before a waiter gets precedence, S4 */
 #define FORGET (1000 * OS_MS)    /* a waiter that does not get it with precedence is dead */
+#define ATTEMPTS 1000            /* to open a file that others remove */
 #define DEATH_CHECK (10 * OS_MS) /* how often a waiter asks whether the owner lives, S1 */
 
 enum { BYTE_INIT = 0, BYTE_PRESENT = 1, BYTE_SLOTS = 16 };
@@ -25,8 +26,10 @@ static bool owner_died(const struct shared *shared, uint32_t value)
 {
     uint32_t owner = (value & ~WAITERS) - 1;
 
-    return shared->fd >= 0 && owner < SLOTS && owner != shared->slot &&
-           !os_byte_locked(shared->fd, BYTE_SLOTS + (int64_t)owner);
+    if (shared->fd < 0 || (value & ~WAITERS) == 0 || (value & ~WAITERS) == RESERVED)
+        return false;
+    return owner >= SLOTS /* nobody's: somebody wrote into the file */ ||
+           (owner != shared->slot && !os_byte_locked(shared->fd, BYTE_SLOTS + (int64_t)owner));
 }
 
 /* Take the word if it is free, or kept for one of those who have slept. */
@@ -131,7 +134,7 @@ int shared_lock(struct shared *shared, int64_t deadline)
 /* Whether somebody is known to have waited for too long. Who was, and has died, is forgotten. */
 static bool somebody_starves(struct shared_segment *segment)
 {
-    int64_t since = atomic_load(&segment->waiting_since), waited = os_monotonic() - since;
+    int64_t since = atomic_load(&segment->waiting_since), waited = os_minus(os_monotonic(), since);
 
     if (since != 0 && waited > FORGET)
         withdraw(segment, since);
@@ -207,6 +210,8 @@ static int arrive(struct shared *shared)
     if ((size_t)st.st_size != sizeof *segment) {
         if (!alone)
             return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
+        if (st.st_nlink > 1)
+            return DCACHE_GONE; /* has another name elsewhere: not ours to write into */
         if (os_ftruncate(shared->fd, 0) < 0)
             return os_fail_errno("truncate %s", SHARED_NAME);
         empty = true;
@@ -224,6 +229,8 @@ static int arrive(struct shared *shared)
         segment->size != sizeof *segment) {
         if (!alone)
             return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
+        if (st.st_nlink > 1)
+            return DCACHE_GONE;
         if (!empty) /* else it is zero, and threads of ours may have locked in it already */
             memset(segment, 0, sizeof *segment);
         segment->version = VERSION;
@@ -275,7 +282,7 @@ static int open_once(struct shared *shared, int dir, unsigned mode, int64_t dead
 int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline)
 {
     bool had = shared->mapped;
-    int rc;
+    int attempts = 0, rc;
 
     do {
         rc = open_once(shared, dir, mode, deadline);
@@ -283,7 +290,9 @@ int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline)
             os_close(shared->fd);
             shared->fd = -1;
         }
-    } while (rc == DCACHE_GONE);
+    } while (rc == DCACHE_GONE && ++attempts < ATTEMPTS);
+    if (rc == DCACHE_GONE)
+        rc = os_fail(DCACHE_IO, "%s cannot be made anew", SHARED_NAME);
     if (rc < 0 && shared->mapped && !had) {
         os_unmap(shared->segment, sizeof *shared->segment);
         shared->segment = NULL;

@@ -261,11 +261,12 @@ static void checkpoint(struct store *store)
 {
     struct shared_segment *segment = store->shared.segment;
     int64_t now = os_monotonic(), since = atomic_load(&segment->checkpointing);
+    int64_t age = os_minus(now, since);
     struct db *db;
     int log;
 
     /* One process at a time; one that died at it is forgotten after a while. */
-    if ((since != 0 && now - since < CHECKPOINT_PATIENCE) ||
+    if ((since != 0 && age >= 0 && age < CHECKPOINT_PATIENCE) ||
         !atomic_compare_exchange_strong(&segment->checkpointing, &since, now))
         return;
     if (store->settings.synchronous > 0) {
@@ -338,7 +339,7 @@ static int finish_inner(struct txn *txn)
         outer->dropped[outer->dropped_count++] = txn->dropped[i];
     txn->made_count = txn->dropped_count = 0;
     outer->count += txn->count;
-    outer->size += txn->size;
+    outer->size = os_plus(outer->size, txn->size);
     outer->evictions += txn->evictions;
     outer->settings_changed |= txn->settings_changed;
     outer->hits += txn->hits;
@@ -500,7 +501,7 @@ int txn_insert(struct txn *txn, const struct row *row, int64_t *ret_rowid)
 
     if (rc == 0) {
         txn->count++;
-        txn->size += row->size;
+        txn->size = os_plus(txn->size, row->size);
     }
     return rc;
 }
@@ -512,7 +513,7 @@ int txn_replace(struct txn *txn, const struct row *old, const struct row *row)
     if (rc == 0)
         rc = drop_file(txn, old->filename);
     if (rc == 0)
-        txn->size += row->size - old->size;
+        txn->size = os_plus(txn->size, os_minus(row->size, old->size));
     return rc;
 }
 
@@ -522,7 +523,7 @@ int txn_forget(struct txn *txn, int64_t rowid, int64_t size)
 
     if (rc == 0) {
         txn->count--;
-        txn->size -= size;
+        txn->size = os_minus(txn->size, size);
     }
     return rc;
 }
@@ -566,8 +567,8 @@ int txn_counters(const struct txn *scope, struct db *db, int64_t *ret_count, int
     if (rc == 0)
         rc = settings_counter(db, "size", ret_size);
     for (; rc == 0 && scope; scope = scope->outer) {
-        *ret_count += scope->count;
-        *ret_size += scope->size;
+        *ret_count = os_plus(*ret_count, scope->count);
+        *ret_size = os_plus(*ret_size, scope->size);
     }
     return rc;
 }

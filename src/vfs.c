@@ -3,7 +3,11 @@
 
 #include "frames.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #define READ_MARKS 5
 #define READ_LOCKS 3   /* first of the locks on read marks among those of the WAL index */
@@ -11,6 +15,7 @@
 
 struct vfs_file {
     sqlite3_file base;
+    const char *name;              /* of the database, which SQLite keeps until it is closed */
     const _Atomic uint32_t *index; /* first region of the WAL index, once it is mapped */
     bool unlocked;                 /* locks on read marks are left out just now */
     bool left_out;                 /* one was, and so its release will be */
@@ -31,13 +36,35 @@ static sqlite3_file *real(sqlite3_file *file)
     return (sqlite3_file *)(void *)((struct vfs_file *)(void *)file + 1);
 }
 
+/* ---- what is no file ---- */
+
+/* What is no regular file is nothing of ours: SQLite would wait for the other end of a FIFO. */
+static bool is_no_file(const char *name)
+{
+    struct stat st;
+
+    return os_fstatat(AT_FDCWD, name, &st) == 0 ? !S_ISREG(st.st_mode) : errno != ENOENT;
+}
+
+/* The WAL index is the one that SQLite opens without asking the VFS. */
+static bool index_is_no_file(const struct vfs_file *f)
+{
+    char name[PATH_MAX];
+
+    return !f->name || snprintf(name, sizeof name, "%s-shm", f->name) >= (int)sizeof name ||
+           is_no_file(name);
+}
+
 /* ---- the WAL index ---- */
 
 static int shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **ret)
 {
     struct vfs_file *f = (struct vfs_file *)(void *)file;
-    int code = real(file)->pMethods->xShmMap(real(file), region, size, extend, ret);
+    int code;
 
+    if (region == 0 && !f->index && index_is_no_file(f))
+        return SQLITE_CANTOPEN;
+    code = real(file)->pMethods->xShmMap(real(file), region, size, extend, ret);
     if (region == 0)
         f->index = code == SQLITE_OK ? (const _Atomic uint32_t *)(uintptr_t)*ret : NULL;
     return code;
@@ -189,12 +216,28 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     (void)vfs;
     memset(f, 0, sizeof *f);
     f->is_log = flags & SQLITE_OPEN_WAL;
+    f->name = flags & SQLITE_OPEN_MAIN_DB ? name : NULL;
+    if (name && is_no_file(name))
+        return SQLITE_CANTOPEN;
     code = default_vfs->xOpen(default_vfs, name, real(file), flags, ret_flags);
     if (real(file)->pMethods) { /* it may want to be closed even after a failure */
         version = real(file)->pMethods->iVersion;
         f->base.pMethods = &methods[version < 3 ? version : 3];
     }
     return code;
+}
+
+/* SQLite resolves links in a name first, and its O_NOFOLLOW then sees what they lead to. An absolute
+ * name of ours has been resolved: a link in its last place was put there since. */
+static int full_pathname(sqlite3_vfs *vfs, const char *name, int size, char *ret)
+{
+    size_t length = strlen(name);
+
+    (void)vfs;
+    if (name[0] != '/' || length >= (size_t)size)
+        return default_vfs->xFullPathname(default_vfs, name, size, ret);
+    memcpy(ret, name, length + 1);
+    return SQLITE_OK;
 }
 
 /* ---- registering ---- */
@@ -236,6 +279,7 @@ static void do_register(void)
     shim.zName = VFS_NAME;
     shim.szOsFile = (int)sizeof(struct vfs_file) + default_vfs->szOsFile;
     shim.xOpen = open_file;
+    shim.xFullPathname = full_pathname;
     registered = sqlite3_vfs_register(&shim, 0);
 }
 

@@ -1,5 +1,5 @@
-/* vfs.h - SQLite's own file access with two additions: reading without a lock, and frames of the log
- * that are gathered (frames.h).
+/* vfs.h - SQLite's own file access with three additions: reading without a lock, frames of the log that
+ * are gathered (frames.h), and refusing to open what is no regular file.
  *
  * A reader in WAL mode takes a shared lock on a read mark, and lets it go: two system calls, half of
  * the time of a get. The lock keeps away two things: that the log starts over, and that a checkpoint

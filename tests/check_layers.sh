@@ -18,7 +18,7 @@ txn
 store
 left
 schema
-settings
+settings range
 row
 pool
 db

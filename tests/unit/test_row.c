@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox.h"
+#include "range.h"
 #include "schema.h"
 
 static struct db db;
@@ -90,12 +91,12 @@ static const char *victims_of(struct row_query query, int limit)
 static const char *page_of(const struct dcache_iter_options *options, struct dcache_value end)
 {
     static char text[400];
-    struct row_range range = {.options = options, .prefix_end = end, .now = 500, .max_rowid = 99};
+    struct range range = {.options = options, .prefix_end = end, .now = 500, .max_rowid = 99};
     sqlite3_stmt *s;
 
     text[0] = 0;
     range.with_value = true;
-    assert_int_equal(row_page(&db, &range, 50, &s), 0);
+    assert_int_equal(range_page(&db, &range, 50, &s), 0);
     while (db_step(&db, s) == 1) {
         struct row row;
         size_t used = strlen(text);
