@@ -158,6 +158,8 @@ _OPERATORS = [
 class _Directory(_core.Cache):
     """What Cache and FanoutCache have in common."""
 
+    _patience = 0  # seconds for opening, if `timeout` is less
+
     def _init(self, directory, timeout, disk, settings, shards, unpickle_errors='raise'):
         if not (isinstance(disk, type) and issubclass(disk, Disk)):
             raise ValueError('disk must subclass diskcache.Disk')
@@ -169,7 +171,14 @@ class _Directory(_core.Cache):
         self._timeout = timeout
         at_once = {k: v for k, v in settings.items() if not k.startswith('disk_')}
         flags = _core.LEAVE_FILES if disk.remove is not Disk.remove else 0
-        self._open(self._directory, timeout, at_once, flags, shards)
+        give_up = time.monotonic() + self._patience
+        while True:
+            try:
+                self._open(self._directory, timeout, at_once, flags, shards)
+                break
+            except Timeout:
+                if time.monotonic() >= give_up:
+                    raise
         self._open_disk(disk, {k: v for k, v in settings.items() if k.startswith('disk_')})
         _opened.add(self)
 

@@ -20,6 +20,10 @@ class FanoutCache(_Directory):
     `cache[key] = value` and the like, always.
     """
 
+    # `timeout` is how long a write may wait before it is dropped. To open cannot be dropped, and the
+    # workers of a server open a new directory all at once.
+    _patience = 60
+
     def __init__(
         self,
         directory=None,

@@ -558,3 +558,29 @@ def test_threads_add_no_descriptors(package, tmp_path):
             thread.join()
         expect(package, more < 32, True, False)
         assert is_ours(package) or more > 0
+
+
+OPEN_AT_ONCE = """
+import os, sys
+from packages import ours as diskcache
+ready, go = os.pipe(), os.pipe()
+pids = []
+for number in range(8):
+    pid = os.fork()
+    if pid == 0:
+        os.close(go[1])
+        os.write(ready[1], b'.')
+        os.read(go[0], 1)
+        cache = diskcache.FanoutCache(sys.argv[1])
+        cache.set(number, number, retry=True)
+        os._exit(0 if cache.get(number, retry=True) == number else 1)
+    pids.append(pid)
+for _ in pids:
+    os.read(ready[0], 1)
+os.close(go[1])
+print([os.waitpid(pid, 0)[1] for pid in pids])
+"""
+
+
+def test_eight_processes_may_open_a_new_fanout_at_once(tmp_path):
+    assert run(OPEN_AT_ONCE, tmp_path / 'new') == str([0] * 8)
