@@ -18,14 +18,18 @@ import tempfile
 
 import peers
 import rows_c
+import rows_python
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def comparisons(program):
+def comparisons(program, ours):
     """All of them, in the order of the report. Another one is another rows_*.py, and a line here."""
-    original = [sys.executable, os.path.join(HERE, 'worker.py')]
-    return [rows_c.comparison(program, original)]
+    original, worker = sys.executable, os.path.join(HERE, 'worker.py')
+    found = [rows_c.comparison(program, [original, worker])]
+    if ours:
+        found += rows_python.comparisons(program, [original, worker], [ours, worker])
+    return found
 
 
 def about(program):
@@ -52,7 +56,7 @@ def arguments():
     parser.add_argument('--quick', action='store_true', help='a third of the work')
     parser.add_argument('--rounds', type=int, help='five; two if quick')
     parser.add_argument('--seconds', type=float, default=4, help='a round with eight processes')
-    parser.add_argument('--parts', help='with commas: peers, and the names of comparisons')
+    parser.add_argument('--parts', help='with commas, of: c, python, compounds, peers')
     parser.add_argument('--only', help='names of modes of comparisons, with commas')
     parser.add_argument('--ours', metavar='PYTHON', help='that has the package of this clone')
     parser.add_argument('--json', metavar='FILE')
@@ -67,7 +71,7 @@ def main():
     report = {'system': about(program), 'command': 'make bench BENCH_ARGS=--quick' if args.quick else 'make bench'}
     scale, seconds = (3, args.seconds / 4) if args.quick else (1, args.seconds)
     chosen = args.parts.split(',') if args.parts else None
-    parts = [part for part in comparisons(program) if not chosen or part.name in chosen]
+    parts = [part for part in comparisons(program, args.ours) if not chosen or part.name in chosen]
     if args.only:
         parts = [part for part in parts if part.choose(args.only.split(','))]
     print('%(processor)s, %(cores)d cores, load %(load).1f; Linux %(kernel)s, SQLite %(sqlite)s, '

@@ -1,4 +1,4 @@
-"""One measurement of diskcache 5.6.3, for bench.py: what bench.c does, in Python.
+"""One measurement of diskcache 5.6.3, or of our package, for bench.py: what bench.c does, in Python.
 
     worker.py MODE DIRECTORY SEED OPERATIONS OUTPUT [START SECONDS]
 
@@ -10,15 +10,16 @@ import time
 from array import array
 from time import perf_counter_ns as now
 
-# As enum row in bench.h.
+# As enum row in bench.h, and what is measured from Python only.
 ROWS = (
     'get', 'get-miss', 'set', 'delete', 'insert', 'set-5000', 'get-5000', 'iterate', 'set-many',
     'incr', 'push-pull', 'open', 'get-policy', 'append-popleft', 'extend', 'rotate', 'deque-index',
     'set-popitem', 'setdefault', 'lock', 'rlock', 'semaphore', 'handover', 'average', 'throttle',
-    'memoize',
+    'memoize', 'session',
 )  # fmt: skip
 (GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE, OPEN,
  GET_POLICY, APPEND_POPLEFT, EXTEND, ROTATE, DEQUE_INDEX, SET_POPITEM, SETDEFAULT) = range(19)  # fmt: skip
+SESSION = ROWS.index('session')
 PUBLISHED_KEYS, MANY_KEYS, BATCH, WARM_UP, CYCLE = 100, 5000, 1000, 1000, 20000
 MASK = 2**64 - 1
 
@@ -116,11 +117,14 @@ def mode_5000(make, rng, operations):
 def mode_many(make, rng, operations):
     cache, value = make(), b'x' * 100
     for n in range(operations):
-        keys = ['key-%d' % (n % 5 * BATCH + i) for i in range(BATCH)]
+        items = {'key-%d' % (n % 5 * BATCH + i): value for i in range(BATCH)}
         start = now()
-        with cache.transact():
-            for key in keys:
-                cache.set(key, value)
+        if hasattr(cache, 'set_many'):
+            cache.set_many(items)
+        else:
+            with cache.transact():
+                for key in items:
+                    cache.set(key, value)
         record(SET_MANY, (now() - start) // BATCH)
     cache.close()
 
@@ -160,6 +164,18 @@ def mode_open(make, rng, operations):
         cache = make()
         record(OPEN, now() - start)
         cache.close()
+
+
+def mode_session(make, rng, operations):
+    cache = make()
+    fill_hundred(cache)
+    cache.close()
+    for _ in range(operations):
+        start = now()
+        cache = make()
+        cache.get('key-1')
+        cache.close()
+        record(SESSION, now() - start)
 
 
 def mode_policy(make, rng, operations, **settings):
@@ -261,7 +277,7 @@ def main():
             worker_recipes.MODES[mode](cache, operations, lambda ns: record(row, ns))
     else:
         modes = {'5000': mode_5000, 'many': mode_many, 'incr': mode_incr, 'queue': mode_queue,
-                 'open': mode_open}  # fmt: skip
+                 'open': mode_open, 'session': mode_session}  # fmt: skip
         modes[mode](make, rng, operations)
     with open(output, 'wb') as writer:
         samples.tofile(writer)

@@ -458,13 +458,33 @@ static int list_settings(struct dcache *cache, struct dcache_setting **ret_setti
                          size_t *ret_count)
 {
     struct db *db;
-    int rc = txn_read_begin(cache, &db);
+    int rc;
 
+    if (!cache->scope && store_take_rested(cache->store, ret_settings, ret_count))
+        return 0;
+    rc = txn_read_begin(cache, &db);
     if (rc < 0)
         return rc;
     rc = settings_list(db, ret_settings, ret_count);
     txn_read_end(cache, db);
     return rc;
+}
+
+/* Add what a part has of the settings that are divided. */
+static int add_shares(struct dcache *part, struct dcache_setting *list, size_t count)
+{
+    struct dcache_setting *shares;
+    size_t share_count;
+    int rc = list_settings(part, &shares, &share_count);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < count; i++)
+        for (size_t n = 0; n < share_count; n++)
+            if (settings_is_divided(list[i].name) && strcmp(list[i].name, shares[n].name) == 0)
+                settings_add_share(&list[i].value, &shares[n].value);
+    dcache_settings_free(shares, share_count);
+    return 0;
 }
 
 int dcache_settings(dcache *cache, struct dcache_setting **ret_settings, size_t *ret_count)
@@ -475,11 +495,8 @@ int dcache_settings(dcache *cache, struct dcache_setting **ret_settings, size_t 
 
     if (rc < 0)
         return rc;
-    for (size_t i = 0; rc == 0 && i < count && cache->shard_count > 0; i++)
-        if (settings_is_divided(list[i].name)) {
-            dcache_value_clear(&list[i].value);
-            rc = dcache_setting_get(cache, list[i].name, &list[i].value);
-        }
+    for (size_t i = 1; rc == 0 && i < cache_parts(cache); i++)
+        rc = add_shares(cache_part(cache, i), list, count);
     if (rc < 0) {
         dcache_settings_free(list, count);
         return rc;

@@ -128,11 +128,18 @@ static int statement(struct db *db, int index, sqlite3_stmt **ret)
     return db_statement(db, index, sql[index], ret);
 }
 
-int row_prepare(struct db *db)
+/* A statement would tell as well, but takes ten times as long to prepare. */
+int row_check_columns(struct db *db)
 {
-    sqlite3_stmt *unused;
+    static const char *const columns[] = {
+        "key", "raw",  "store_time", "expire_time", "access_time", "access_count",
+        "tag", "size", "mode",       "filename",    "value"};
+    int code = SQLITE_OK;
 
-    return statement(db, GET, &unused);
+    for (size_t i = 0; code == SQLITE_OK && i < sizeof columns / sizeof *columns; i++)
+        code = sqlite3_table_column_metadata(db->handle, "main", "Cache", columns[i], NULL, NULL,
+                                             NULL, NULL, NULL);
+    return code == SQLITE_OK ? 0 : db_fail(db, code);
 }
 
 /* ---- reading a row ---- */

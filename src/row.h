@@ -133,7 +133,7 @@ int row_from_statement(sqlite3_stmt *statement, struct row *ret_row);
  * Notes it, and is CORRUPT. */
 int row_out_of_order(void);
 
-/* Make the statement that row_get() uses: shows whether the table has its columns. */
-int row_prepare(struct db *db);
+/* Whether the table has the columns of our statements. Fails: SQLITE. */
+int row_check_columns(struct db *db);
 
 #endif

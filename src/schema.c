@@ -163,7 +163,7 @@ int schema_look(struct db *db, struct settings *settings, unsigned shards, bool 
     }
     complete = complete && found.needed == OBJECTS && found.tag_index == (read.tag_index != 0);
     if (complete) {
-        rc = row_prepare(db);
+        rc = row_check_columns(db);
         if (rc < 0)
             return rc == DCACHE_SQLITE ? other_columns() : rc;
     }

@@ -305,25 +305,36 @@ static bool changes_nothing(struct db *db, const struct dcache_open_options *o)
     return true;
 }
 
+static void forget_rested(struct store *store)
+{
+    dcache_settings_free(store->rested, store->rested_count);
+    store->rested = NULL;
+    store->rested_count = 0;
+}
+
 /* Of a database at rest, settings and tables can be looked at without making a log and its index,
  * which take most of the time of an open. If somebody comes meanwhile, the look counts for nothing,
  * and is repeated in the ordinary way. The first operation opens the first connection. */
 static bool look_at_rest(struct store *store, const struct dcache_open_options *o)
 {
     struct settings settings;
-    struct stat before, after;
+    struct stat after;
     struct db db = {0};
     bool complete = false;
 
-    if (store->read_only || !is_at_rest(store, &before) ||
+    forget_rested(store);
+    if (store->read_only || !is_at_rest(store, &store->rest) ||
         db_open(&db, store->db_path, DB_IMMUTABLE) < 0)
         return false;
     if (schema_look(&db, &settings, store->shards, &complete) < 0)
         complete = false;
-    complete = complete && changes_nothing(&db, o);
+    complete = complete && changes_nothing(&db, o) &&
+               settings_list(&db, &store->rested, &store->rested_count) == 0;
     db_close(&db);
-    if (!complete || !is_at_rest(store, &after) || !same_file(&before, &after))
+    if (!complete || !is_at_rest(store, &after) || !same_file(&store->rest, &after)) {
+        forget_rested(store);
         return false;
+    }
     settings_copy(&store->settings, &settings);
     atomic_store(&store->settings_epoch, atomic_load(&store->shared.segment->settings_epoch));
     return true;
@@ -377,6 +388,7 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
 static void free_store(struct store *store)
 {
     pool_destroy(&store->pool);
+    forget_rested(store);
     shared_close(&store->shared, store->files.dir);
     os_close(store->files.dir);
     free(store->path);
@@ -736,6 +748,25 @@ void store_settings_changed(struct store *store, bool reopen)
     if (!reopen)
         return;
     pool_renew(&store->pool, NULL);
+}
+
+/* Whoever would have to wait for the mutex reads them instead. */
+bool store_take_rested(struct store *store, struct dcache_setting **ret_settings, size_t *ret_count)
+{
+    struct stat now;
+    bool valid;
+
+    if (pthread_mutex_trylock(&list_mutex) != 0)
+        return false;
+    valid = store->rested && is_at_rest(store, &now) && same_file(&store->rest, &now);
+    if (valid) {
+        *ret_settings = store->rested;
+        *ret_count = store->rested_count;
+        store->rested = NULL;
+    }
+    forget_rested(store);
+    pthread_mutex_unlock(&list_mutex);
+    return valid;
 }
 
 /* ---- threads ---- */

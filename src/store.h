@@ -26,6 +26,9 @@ struct store {
     bool read_only;
     _Atomic bool immutable; /* no log is beside the database and we may not make one: a snapshot */
     struct stat snapshot;   /* of the database then */
+    struct dcache_setting *rested; /* rows of Settings as they were when all was in one file */
+    size_t rested_count;
+    struct stat rest; /* of the database then */
     bool use_shared;
     _Atomic bool journal_matched; /* the database is in the journal mode that the settings name */
     _Atomic bool gone; /* the directory was removed and could not be made anew: to be tried again */
@@ -69,6 +72,11 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline);
 /* Read the settings again if a process has changed them; outside of transactions. */
 bool store_settings_current(struct store *store);
 int store_refresh_settings(struct store *store, struct db *db);
+
+/* All settings as the open has read them, once, if the database lies there as it did then: so whoever asks
+ * right after opening needs no connection. False: they are to be read. */
+bool store_take_rested(struct store *store, struct dcache_setting **ret_settings,
+                       size_t *ret_count);
 
 /* A setting has changed; connections whose pragmas are affected are opened anew. */
 void store_settings_changed(struct store *store, bool reopen);

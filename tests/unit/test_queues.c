@@ -331,8 +331,8 @@ static void keys_of_any_length_come_whole(void **state)
     static char long_key[100001];
     dcache *c = cache_of(state);
     struct dcache_value keys[COUNT];
-    size_t seen = 0, count;
     dcache_iter *iter;
+    size_t count;
 
     memset(long_key, 'k', sizeof long_key);
     for (size_t i = 0; i < COUNT; i++) {
@@ -340,14 +340,19 @@ static void keys_of_any_length_come_whole(void **state)
 
         assert_int_equal(dcache_set(c, &key, INT(1), NULL), 0);
     }
-    assert_int_equal(dcache_iter_open(c, ITER(.flags = DCACHE_KEYS_ONLY), &iter), 0);
-    while (dcache_iter_keys(iter, keys, COUNT, &count) == 0)
-        for (size_t i = 0; i < count; i++) {
-            assert_int_equal(keys[i].size, sizes[seen++]);
-            assert_memory_equal(keys[i].data, long_key, keys[i].size);
-        }
-    assert_int_equal(seen, COUNT);
-    dcache_iter_close(iter);
+    for (int back = 0; back < 2; back++) {
+        unsigned flags = DCACHE_KEYS_ONLY | (back ? DCACHE_REVERSE : 0);
+        size_t seen = 0;
+
+        assert_int_equal(dcache_iter_open(c, ITER(.flags = flags), &iter), 0);
+        while (dcache_iter_keys(iter, keys, COUNT, &count) == 0)
+            for (size_t i = 0; i < count; i++, seen++) {
+                assert_int_equal(keys[i].size, sizes[back ? COUNT - 1 - seen : seen]);
+                assert_memory_equal(keys[i].data, long_key, keys[i].size);
+            }
+        assert_int_equal(seen, COUNT);
+        dcache_iter_close(iter);
+    }
 }
 
 static void a_walk_that_makes_no_sense_is_refused(void **state)
