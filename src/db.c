@@ -302,21 +302,24 @@ int db_bind(struct db *db, sqlite3_stmt *statement, int index, const struct dcac
     return code == SQLITE_OK ? 0 : db_fail(db, code);
 }
 
+/* Each sqlite3_column_...() looks for an error and a mutex of its own; our connections have none, and then
+ * the value may be asked itself. */
 struct dcache_value db_column(sqlite3_stmt *statement, int column)
 {
+    sqlite3_value *value = sqlite3_column_value(statement, column);
     const void *data;
 
-    switch (sqlite3_column_type(statement, column)) {
+    switch (sqlite3_value_type(value)) {
     case SQLITE_INTEGER:
-        return dcache_int(sqlite3_column_int64(statement, column));
+        return dcache_int(sqlite3_value_int64(value));
     case SQLITE_FLOAT:
-        return dcache_double(sqlite3_column_double(statement, column));
+        return dcache_double(sqlite3_value_double(value));
     case SQLITE_TEXT:
-        data = sqlite3_column_text(statement, column); /* before _bytes, which may move it */
-        return dcache_sized(DCACHE_TEXT, data, (size_t)sqlite3_column_bytes(statement, column));
+        data = sqlite3_value_text(value); /* before _bytes, which may move it */
+        return dcache_sized(DCACHE_TEXT, data, (size_t)sqlite3_value_bytes(value));
     case SQLITE_BLOB:
-        data = sqlite3_column_blob(statement, column);
-        return dcache_sized(DCACHE_BYTES, data, (size_t)sqlite3_column_bytes(statement, column));
+        data = sqlite3_value_blob(value);
+        return dcache_sized(DCACHE_BYTES, data, (size_t)sqlite3_value_bytes(value));
     default:
         return dcache_none();
     }

@@ -355,6 +355,15 @@ static int copy_key(struct dcache_iter *iter, sqlite3_stmt *s, size_t *used,
     return 0;
 }
 
+/* The page ends with the row of this key; the statement is there or, with `beyond`, at the next one. */
+static int remember_key(struct dcache_iter *iter, sqlite3_stmt *s, struct row *last, bool beyond)
+{
+    last->rowid = sqlite3_column_int64(s, 0);
+    if (beyond)
+        last->rowid += iter->options.flags & DCACHE_REVERSE ? 1 : -1;
+    return remember_last(iter, last);
+}
+
 static int key_page(struct dcache_iter *iter, struct dcache_value *keys, int room, int *ret_count)
 {
     struct row last = {0};
@@ -373,16 +382,15 @@ static int key_page(struct dcache_iter *iter, struct dcache_value *keys, int roo
         iter->ended |= rc == 0;
         if (rc <= 0 || (rc = copy_key(iter, s, &used, &keys[*ret_count])) < 0)
             break;
-        last.rowid = sqlite3_column_int64(s, 0);
         last.raw = sqlite3_column_int(s, 2);
         last.key = keys[*ret_count];
         value_from_key(&keys[(*ret_count)++], last.raw);
     }
+    if (!iter->ended && (rc == 0 || rc == DCACHE_NOT_FOUND)) /* no room for more */
+        rc = remember_key(iter, s, &last, rc == DCACHE_NOT_FOUND);
     (void)sqlite3_finalize(s);
     txn_read_end(iter->cache, db);
-    if (rc == DCACHE_NOT_FOUND) /* no room for the next key: that is for another time */
-        rc = 0;
-    return rc == 0 && *ret_count > 0 ? remember_last(iter, &last) : rc;
+    return rc;
 }
 
 /* Of a fanout, in the order of the keys: as good as item by item. */

@@ -2,7 +2,9 @@
  * go once for each batch. */
 #include "core.h"
 
-#define KEYS_AT_ONCE 250
+#define KEYS_AT_FIRST \
+    100 /* then twice as many each time: who takes a few only does not wait for many */
+#define KEYS_AT_ONCE 800
 #define VALUES_AT_ONCE 10
 
 enum what { KEYS, VALUES, ITEMS };
@@ -51,9 +53,9 @@ static PyObject *iter_new(struct call *call, enum what what,
         return NULL;
     self->what = what;
     self->cache = (CacheObject *)Py_NewRef((PyObject *)call->self);
-    self->room = what == KEYS ? KEYS_AT_ONCE : VALUES_AT_ONCE;
+    self->room = what == KEYS ? KEYS_AT_FIRST : VALUES_AT_ONCE;
     if (what == KEYS)
-        self->keys = PyMem_Calloc((size_t)self->room, sizeof *self->keys);
+        self->keys = PyMem_Calloc(KEYS_AT_ONCE, sizeof *self->keys);
     else
         self->entries = PyMem_Calloc((size_t)self->room, sizeof *self->entries);
     if (!self->keys && !self->entries) {
@@ -234,6 +236,8 @@ static void fill(IterObject *self)
     if (self->keys) {
         self->status = dcache_iter_keys(self->iter, self->keys, (size_t)self->room, &keys);
         self->count = self->status == 0 ? (int)keys : 0;
+        if (self->room < KEYS_AT_ONCE)
+            self->room *= 2;
     } else {
         do
             self->status = dcache_iter_next(self->iter, &self->entries[self->count]);
