@@ -33,6 +33,10 @@ bench: ready-to-bench
 	@$$(scripts/peers.sh) bench/bench.py build/plain/tests/bench --ours "$$(scripts/python.sh)" \
 		--json build/bench.json --plots build/bench $(BENCH_ARGS)
 
+# The site, in build/site/html.
+docs: ready-to-build
+	@scripts/docs.sh
+
 install: all
 	@scripts/install.sh
 
@@ -82,5 +86,5 @@ ready-to-check:
 ready-to-bench:
 	@scripts/bootstrap.sh bench
 
-.PHONY: all demo python pythons check bench install torture soak sanitize tsan valgrind coverage tidy format clean \
+.PHONY: all demo python pythons check bench docs install torture soak sanitize tsan valgrind coverage tidy format clean \
 	ready-to-build ready-to-check ready-to-bench

@@ -13,7 +13,7 @@ programs=$PWD/build/plain/tests
 jobs=$(nproc)
 
 builds='plain asan coverage'
-together='unit unit-asan coverage cli tidy layers lists exports length format shell install examples'
+together='unit unit-asan coverage cli tidy layers lists exports length format shell install examples docs'
 alone='python counts interop stress-processes stress-threads stress-fanout torture locks workqueue'
 
 # The parts. A part passes when its command does.
@@ -34,6 +34,7 @@ run_part() {
     torture) "$programs/torture" --kills 30 ;;
     locks) "$programs/locks" --kills 30 ;;
     workqueue) "$programs/workqueue" --kills 30 ;;
+    docs) scripts/docs.sh && .venv/bin/python tests/check_docs.py ;;
     tidy) tests/check_tidy.sh 1 ;;
     *) "tests/check_$1.sh" ;;
     esac

@@ -18,7 +18,7 @@ DESTDIR=$root scripts/install.sh >/dev/null
 
 # Everything is there, and only below the prefix.
 libdir=$(dirname "$(find "$root$prefix" -name libdiskcache.so)")
-for path in "$root$prefix"/{include/diskcache{,_collections,_recipes}.h,bin/diskcache,share/man/man{1,3}/diskcache.{1,3}} \
+for path in "$root$prefix"/{include/diskcache{,_collections,_recipes}.h,bin/diskcache,share/man/man{1,3}/diskcache.{1,3},share/man/man5/diskcache-format.5} \
     "$libdir"/{libdiskcache.{a,so,so.6,so.6.0.0},pkgconfig/diskcache.pc} \
     "$libdir"/cmake/diskcache/diskcacheConfig{,Version}.cmake \
     "$root$prefix"/share/{bash-completion/completions/diskcache,zsh/site-functions/_diskcache} \
@@ -77,7 +77,7 @@ fi
 
 # Manual pages that man(1) can set.
 if command -v man >/dev/null; then
-    for page in "$root$prefix"/share/man/man?/diskcache.?; do
+    for page in "$root$prefix"/share/man/man?/*.?; do
         warnings=$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$page" 2>&1 >/dev/null)
         [ -z "$warnings" ] || fail "${page##*/}: $warnings"
     done
