@@ -324,6 +324,13 @@ DCACHE_API const char *dcache_directory(const dcache *cache);
 /* Whether writes are refused: opened so, or the directory allows no other. */
 DCACHE_API int dcache_is_read_only(const dcache *cache);
 
+/* Whether users other than this one and root may write to the directory, the database or what lies
+ * beside it, by owner and mode: then what is read may be anybody's, and a pickle is code. 1 or 0.
+ * A group that has no member but this user does not count; the directories above are not looked at.
+ * Looked at once; again when the directory was made anew, or while the answer is 1. Not for
+ * transactions. Fails: IO. */
+DCACHE_API int dcache_others_write(dcache *cache);
+
 /* Current value of a setting, from the database. Fails: NOT_FOUND. Release with
  * dcache_value_clear(). */
 DCACHE_API int dcache_setting_get(dcache *cache, const char *name, struct dcache_value *ret_value);

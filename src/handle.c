@@ -2,6 +2,7 @@
 #include "handle.h"
 #include "entry.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #define DEFAULT_TIMEOUT 60.0
@@ -133,6 +134,35 @@ const char *dcache_directory(const dcache *cache)
 int dcache_is_read_only(const dcache *cache)
 {
     return cache->shard_count > 0 ? dcache_is_read_only(cache->shards[0]) : cache->store->read_only;
+}
+
+/* Of a fanout: who may write to the directory of the shards may put another in the place of one. */
+static int others_write_above(const struct dcache *cache, bool *ret_others)
+{
+    int dir = os_openat(AT_FDCWD, cache->path, O_RDONLY | O_DIRECTORY, 0), rc;
+
+    if (dir < 0)
+        return os_fail_errno("open directory %s", cache->path);
+    rc = guard_others_write(dir, ret_others);
+    os_close(dir);
+    return rc;
+}
+
+int dcache_others_write(dcache *cache)
+{
+    bool others = false;
+    int rc = 0;
+
+    if (cache->path && !atomic_load(&cache->private_above)) {
+        rc = others_write_above(cache, &others);
+        atomic_store(&cache->private_above, rc == 0 && !others);
+    }
+    for (size_t i = 0; rc == 0 && !others && i < cache_parts(cache); i++) {
+        rc = store_enter(cache_part(cache, i)->store);
+        if (rc == 0)
+            rc = store_others_write(cache_part(cache, i)->store, &others);
+    }
+    return rc < 0 ? rc : others;
 }
 
 /* ---- transactions ---- */

@@ -596,6 +596,20 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline)
     return rc;
 }
 
+int store_others_write(struct store *store, bool *ret_others)
+{
+    unsigned generation = atomic_load(&store->pool.generation);
+    int rc = 0;
+
+    *ret_others = false;
+    if (atomic_load(&store->private_since) == generation + 1)
+        return 0;
+    rc = guard_others_write(store->files.dir, ret_others);
+    if (rc == 0 && !*ret_others)
+        atomic_store(&store->private_since, generation + 1);
+    return rc;
+}
+
 /* ---- connections ---- */
 
 static bool is_removed(struct store *store)

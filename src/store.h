@@ -6,6 +6,7 @@
 #define STORE_H
 
 #include "file.h"
+#include "guard.h"
 #include "pool.h"
 #include "schema.h"
 #include "shared.h"
@@ -33,6 +34,8 @@ struct store {
     _Atomic bool journal_matched; /* the database is in the journal mode that the settings name */
     _Atomic bool gone; /* the directory was removed and could not be made anew: to be tried again */
     _Atomic unsigned fork_generation;
+    _Atomic unsigned
+        private_since;       /* generation of the pool, plus 1, in which nobody else could write */
     _Atomic int64_t looked;  /* when somebody last looked whether the database is still there */
     _Atomic uintptr_t owner; /* thread that began the transaction that is open; 0: none */
 
@@ -68,6 +71,9 @@ bool store_is_gone(struct store *store, struct db *db);
  * that of the connection that noticed: if another thread has done it meanwhile, it is done. Called
  * with nothing held. */
 int store_revive(struct store *store, unsigned generation, int64_t deadline);
+
+/* Whether others may write to what this store reads (guard.h). Found out once, unless they may. */
+int store_others_write(struct store *store, bool *ret_others);
 
 /* Read the settings again if a process has changed them; outside of transactions. */
 bool store_settings_current(struct store *store);

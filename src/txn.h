@@ -60,7 +60,8 @@ struct txn {
 struct dcache {
     struct dcache **shards;
     size_t shard_count;
-    char *path; /* of the directory that the shards are in; NULL of a transaction */
+    char *path;                 /* of the directory that the shards are in; NULL of a transaction */
+    _Atomic bool private_above; /* nobody else may write to that */
     struct store *store;
     double timeout;
     struct txn *scope;   /* of a transaction handle; NULL: a plain cache */

@@ -25,7 +25,7 @@ db
 value vfs
 frames
 shared
-file owner pickle
+file guard owner pickle
 os
 '
 

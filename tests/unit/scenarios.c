@@ -766,6 +766,8 @@ static int figures(struct place *p)
     if (rc == 0)
         rc = dcache_volume(p->cache, &bytes);
     if (rc == 0)
+        rc = dcache_others_write(p->cache);
+    if (rc == 0)
         rc = dcache_stats(p->cache, 0, &stats);
     if (rc == 0)
         rc = dcache_settings(p->cache, &settings, &settings_count);
