@@ -7,6 +7,7 @@
 42
 """
 
+from .choice import default_disk, set_default_disk
 from .core import (
     DEFAULT_SETTINGS,
     ENOVAL,
@@ -18,6 +19,7 @@ from .core import (
     JSONDisk,
     Timeout,
     UnknownFileWarning,
+    UnsafeDirectoryError,
 )
 from .fanout import FanoutCache
 from .persistent import Deque, Index
@@ -30,6 +32,7 @@ from .recipes import (
     memoize_stampede,
     throttle,
 )
+from .safe import SafeDisk
 
 __all__ = [
     'Averager',
@@ -46,11 +49,15 @@ __all__ = [
     'JSONDisk',
     'Lock',
     'RLock',
+    'SafeDisk',
     'Timeout',
     'UNKNOWN',
     'UnknownFileWarning',
+    'UnsafeDirectoryError',
     'barrier',
+    'default_disk',
     'memoize_stampede',
+    'set_default_disk',
     'throttle',
 ]
 

@@ -1,3 +1,4 @@
+from .choice import default_disk as default_disk, set_default_disk as set_default_disk
 from .core import (
     DEFAULT_SETTINGS as DEFAULT_SETTINGS,
     ENOVAL as ENOVAL,
@@ -9,6 +10,7 @@ from .core import (
     JSONDisk as JSONDisk,
     Timeout as Timeout,
     UnknownFileWarning as UnknownFileWarning,
+    UnsafeDirectoryError as UnsafeDirectoryError,
 )
 from .djangocache import DjangoCache as DjangoCache
 from .fanout import FanoutCache as FanoutCache
@@ -22,6 +24,7 @@ from .recipes import (
     memoize_stampede as memoize_stampede,
     throttle as throttle,
 )
+from .safe import SafeDisk as SafeDisk
 
 __all__ = [
     'Averager',
@@ -39,11 +42,15 @@ __all__ = [
     'JSONDisk',
     'Lock',
     'RLock',
+    'SafeDisk',
     'Timeout',
     'UNKNOWN',
     'UnknownFileWarning',
+    'UnsafeDirectoryError',
     'barrier',
+    'default_disk',
     'memoize_stampede',
+    'set_default_disk',
     'throttle',
 ]
 

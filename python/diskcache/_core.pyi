@@ -2,6 +2,7 @@
 from collections.abc import Callable, Iterable, Iterator as _Iterator, Mapping
 from datetime import timedelta
 from os import PathLike
+from pickle import UnpicklingError
 from types import EllipsisType
 from typing import IO, Any, ClassVar, Literal, SupportsFloat, TypeVar, final, overload
 
@@ -16,6 +17,16 @@ LEAVE_FILES: int
 version: str
 
 class Timeout(Exception): ...
+class UnsafeDirectoryError(UnpicklingError): ...
+
+@final
+class PickleReader:
+    def __new__(
+        cls,
+        find: Callable[[str, str], tuple[Any, Any]],
+        builders: dict[type, Callable[[Any, Any], Any]],
+    ) -> PickleReader: ...
+    def __call__(self, data: Any, /) -> Any: ...
 
 @final
 class Transaction:

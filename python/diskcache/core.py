@@ -16,8 +16,8 @@ import time
 import warnings
 import weakref
 
-from . import _core
-from ._core import Timeout
+from . import _core, choice
+from ._core import Timeout, UnsafeDirectoryError
 from .disk import (
     DBNAME,
     ENOVAL,
@@ -53,6 +53,7 @@ __all__ = [
     'Timeout',
     'UNKNOWN',
     'UnknownFileWarning',
+    'UnsafeDirectoryError',
     'args_to_key',
     'full_name',
 ]
@@ -99,7 +100,7 @@ EVICTION_POLICY = {
 _HOOKS = ('put', 'get', 'store', 'fetch', 'filename', 'remove', '_write')
 
 
-_UNPICKLE_ERRORS = ('raise', 'miss', 'delete')
+_DECODE_ERRORS = ('raise', 'miss', 'delete')
 
 
 class UnknownFileWarning(UserWarning):
@@ -160,10 +161,20 @@ class _Directory(_core.Cache):
 
     _patience = 0  # seconds for opening, if `timeout` is less
 
-    def _init(self, directory, timeout, disk, settings, shards, unpickle_errors='raise'):
+    def _init(self, directory, timeout, disk, settings, shards, on_decode_error, trust_directory):
         if not (isinstance(disk, type) and issubclass(disk, Disk)):
             raise ValueError('disk must subclass diskcache.Disk')
-        self._unpickle = _UNPICKLE_ERRORS.index(unpickle_errors)
+        disk, settings = choice.resolve(disk, settings)
+        self._on_decode_error = _DECODE_ERRORS.index(on_decode_error)
+        self._trusting = trust_directory or choice.trusts_directories()
+        unstored = {k: v for k, v in settings.items() if k[5:] in disk.unstored}
+        settings = {k: v for k, v in settings.items() if k not in unstored}
+        # What is this object's own, and not in the directory: for others of its kind.
+        self._own = dict(unstored)
+        if self._on_decode_error:
+            self._own['on_decode_error'] = on_decode_error
+        if trust_directory:
+            self._own['trust_directory'] = True
         _check_settings(settings)
         if directory is None:
             directory = tempfile.mkdtemp(prefix='diskcache-')
@@ -179,29 +190,49 @@ class _Directory(_core.Cache):
             except Timeout:
                 if time.monotonic() >= give_up:
                     raise
-        self._open_disk(disk, {k: v for k, v in settings.items() if k.startswith('disk_')})
+        given = {k: v for k, v in settings.items() if k.startswith('disk_')}
+        self._open_disk(disk, given, unstored)
         _opened.add(self)
 
-    def _open_disk(self, disk, given):
-        """The Disk's own settings are stored once it has accepted them."""
+    def _open_disk(self, disk, given, unstored):
+        """The Disk's own settings are stored once it has accepted them. Those that are never stored
+        are not taken from the directory either: whoever may write there would choose them."""
         settings = self._settings()
-        wanted = {k: v for k, v in settings.items() if k.startswith('disk_')}
+        wanted = {
+            k: v
+            for k, v in settings.items()
+            if k.startswith('disk_') and k[5:] not in disk.unstored
+        }
         wanted.update(given)
-        options = {k[5:]: v for k, v in wanted.items()}
+        options = {k[5:]: v for k, v in {**wanted, **unstored}.items()}
         self._disks = tuple(disk(place, **options) for place in self._places())
         instance = self._disks[0]
         custom = _overrides(instance, _HOOKS)
         aliases = not _overrides(instance, ['put']) or _overrides(instance, ['aliases'])
+        loads = instance._loads
+        plain = loads is pickle.loads
+        decoding = (
+            self._on_decode_error,
+            None if plain else loads,
+            plain and not self._trusting,
+        )
         if custom and self._count:
             # Another form of a key may be in another shard than the file that is made for it.
-            self._use(instance, custom, False, self._unpickle, self._disks)
+            self._use(instance, custom, False, *decoding, self._disks)
         else:
-            self._use(instance, custom, aliases, self._unpickle)
+            self._use(instance, custom, aliases, *decoding)
         for name, value in given.items():
             if settings.get(name, ENOVAL) != value:
                 self._setting_set(name, value)
         settings.update(given)
         self.__dict__.update(settings)
+
+    def _state(self):
+        """What a copy in another process needs beside 5.6.3's arguments, if anything. Secrets stay
+        here: a pickle may end up anywhere."""
+        secret = {'disk_' + name for name in self.disk.secret}
+        own = {k: v for k, v in self._own.items() if k not in secret}
+        return [own] if own else []
 
     def __init_subclass__(cls, **kwargs):
         """The operators are in C and do not look for methods: of a class that overrides the method
@@ -396,17 +427,26 @@ class Cache(_Directory):
     """
 
     def __init__(
-        self, directory=None, timeout=60, disk=Disk, *, unpickle_errors='raise', **settings
+        self,
+        directory=None,
+        timeout=60,
+        disk=Disk,
+        *,
+        on_decode_error='raise',
+        trust_directory=False,
+        **settings,
     ):
         """Open the cache in `directory`, made if need be; None: in a new temporary one.
 
         `timeout`: how long a call may wait for others, in seconds. `disk`: Disk or a subclass of
         it. `settings`: those of DEFAULT_SETTINGS that are to change; they are kept in the cache.
-        `unpickle_errors`: what get() and [] do about a value that cannot be unpickled: 'raise', or
-        take it for a 'miss', or 'delete' it as well.
+        `on_decode_error`: what get(), get_many() and [] do about a value that the Disk cannot
+        decode: 'raise', or take it for a 'miss', or get() and [] also 'delete' it.
+        `trust_directory`: load pickles even if other users may write to the directory.
+        Where `disk` is Disk itself, what set_default_disk() has chosen takes its place.
         """
         self._local = threading.local()
-        self._init(directory, timeout, disk, settings, 0, unpickle_errors)
+        self._init(directory, timeout, disk, settings, 0, on_decode_error, trust_directory)
 
     push = _core.push
     pull = _core.pull
@@ -440,12 +480,11 @@ class Cache(_Directory):
         super().close()
 
     def __getstate__(self):
-        state = (self.directory, self.timeout, type(self.disk))
-        return state + (_UNPICKLE_ERRORS[self._unpickle],) if self._unpickle else state
+        return (self.directory, self.timeout, type(self.disk), *self._state())
 
     def __setstate__(self, state):
-        directory, timeout, disk, *more = state
-        self.__init__(directory, timeout, disk, **dict(zip(['unpickle_errors'], more)))
+        directory, timeout, disk, *own = state
+        self.__init__(directory, timeout, disk, **(own[0] if own else {}))
 
 
 # Kinds of the library's report, and what 5.6.3 says of each: programs look for its words.

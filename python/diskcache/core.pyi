@@ -10,7 +10,13 @@ from typing import Any, Literal, TypeVar
 from typing_extensions import Self
 
 from . import _core
-from ._core import Timeout as Timeout, _Expire, _Stats, _Tag
+from ._core import (
+    Timeout as Timeout,
+    UnsafeDirectoryError as UnsafeDirectoryError,
+    _Expire,
+    _Stats,
+    _Tag,
+)
 from .disk import (
     DBNAME as DBNAME,
     ENOVAL as ENOVAL,
@@ -47,6 +53,7 @@ __all__ = [
     'Timeout',
     'UNKNOWN',
     'UnknownFileWarning',
+    'UnsafeDirectoryError',
     'args_to_key',
     'full_name',
 ]
@@ -122,7 +129,8 @@ class Cache(_Directory):
         timeout: float = 60,
         disk: type[Disk] = ...,
         *,
-        unpickle_errors: Literal['raise', 'miss', 'delete'] = 'raise',
+        on_decode_error: Literal['raise', 'miss', 'delete'] = 'raise',
+        trust_directory: bool = False,
         **settings: Any,
     ) -> None: ...
     @property

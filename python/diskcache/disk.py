@@ -54,7 +54,16 @@ def _is_raw(value):
 
 
 class Disk:
-    """Keys and values to columns and files, and back."""
+    """Keys and values to columns and files, and back.
+
+    Each option of __init__ is a setting `disk_...` of the cache, kept in the directory; but those
+    that are named in `unstored`, which each opener gives, and of these `secret` are not in pickles
+    of a live cache either.
+    """
+
+    unstored = ()
+    secret = ()
+    _loads = staticmethod(pickle.loads)  # by a cache only from a directory that is nobody else's
 
     def __init__(self, directory, min_file_size=0, pickle_protocol=0):
         self._directory = directory
@@ -84,7 +93,7 @@ class Disk:
         """The key of these two columns."""
         if raw:
             return bytes(key) if isinstance(key, memoryview) else key
-        return pickle.loads(key)
+        return self._loads(key)
 
     def aliases(self, key):
         """Other forms of `key`, as put() returns them, under which an older item may be found."""
@@ -148,14 +157,14 @@ class Disk:
         if mode == MODE_RAW:
             return bytes(value) if isinstance(value, memoryview) else value
         if mode == MODE_PICKLE and filename is None:
-            return pickle.loads(value)
+            return self._loads(value)
         path = op.join(self._directory, filename)
         if mode == MODE_BINARY and read:
             return open(path, 'rb')
         with open(path, 'rb') as reader:
             data = reader.read()
         if mode == MODE_PICKLE:
-            return pickle.loads(data)
+            return self._loads(data)
         return data.decode() if mode == MODE_TEXT else data
 
     def filename(self, key=UNKNOWN, value=UNKNOWN):
@@ -175,6 +184,10 @@ class Disk:
             os.removedirs(op.dirname(path))
 
 
+def _no_pickle(data):
+    raise pickle.UnpicklingError('a pickle where none was stored')
+
+
 class JSONDisk(Disk):
     """Keys and values as JSON, compressed by zlib.
 
@@ -182,6 +195,7 @@ class JSONDisk(Disk):
     key; those that 5.6.3 has stored at another level are found as well.
     """
 
+    _loads = staticmethod(_no_pickle)
     KEY_LEVEL = 1
     OTHER_LEVELS = (0, 2, 3, 4, 5, 6, 7, 8, 9)
 

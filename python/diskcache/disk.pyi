@@ -22,6 +22,18 @@ class Disk:
     min_file_size: int
     pickle_protocol: int
     _directory: str
+    unstored: tuple[str, ...]
+    secret: tuple[str, ...]
+    @staticmethod
+    def _loads(
+        data: Any,
+        /,
+        *,
+        fix_imports: bool = True,
+        encoding: str = 'ASCII',
+        errors: str = 'strict',
+        buffers: Any = (),
+    ) -> Any: ...
     def __init__(
         self, directory: str, min_file_size: int = 0, pickle_protocol: int = 0
     ) -> None: ...

@@ -7,7 +7,7 @@ import contextlib
 import os.path as op
 
 from .core import DEFAULT_SETTINGS as DEFAULT_SETTINGS  # where 5.6.3 has it, too
-from .core import _UNPICKLE_ERRORS, ENOVAL, Cache, Disk, Timeout, _Directory
+from .core import ENOVAL, Cache, Disk, Timeout, _Directory
 from .persistent import Deque, Index
 
 
@@ -32,13 +32,14 @@ class FanoutCache(_Directory):
         disk=Disk,
         *,
         strict=False,
-        unpickle_errors='raise',
+        on_decode_error='raise',
+        trust_directory=False,
         **settings,
     ):
         """Open the cache in `directory`, made if need be; None: in a new temporary one.
 
         `shards` is for a new directory; one that is there keeps its number. `strict`: raise Timeout
-        instead of dropping a write. `settings` and `unpickle_errors`: see Cache; `size_limit` is that of all shards
+        instead of dropping a write. Everything else: see Cache; `size_limit` is that of all shards
         together. The attribute `size_limit`, as in 5.6.3, is that of one shard.
         """
         self._cached = None
@@ -46,7 +47,7 @@ class FanoutCache(_Directory):
         self._deques = {}
         self._indexes = {}
         self._lenient = not strict
-        self._init(directory, timeout, disk, settings, shards, unpickle_errors)
+        self._init(directory, timeout, disk, settings, shards, on_decode_error, trust_directory)
         self.size_limit /= self._count
 
     def _places(self):
@@ -56,8 +57,10 @@ class FanoutCache(_Directory):
     def _shards(self):
         """The shards as caches of their own; not to be used inside transact()."""
         if self._cached is None:
-            kind = type(self.disk)
-            self._cached = tuple(Cache(place, self.timeout, kind) for place in self._places())
+            kind, own = type(self.disk), self._own
+            self._cached = tuple(
+                Cache(place, self.timeout, kind, **own) for place in self._places()
+            )
         return self._cached
 
     @property
@@ -124,11 +127,13 @@ class FanoutCache(_Directory):
         super().close()
 
     def __getstate__(self):
-        strict, errors = not self._lenient, _UNPICKLE_ERRORS[self._unpickle]
-        return (self.directory, self._count, self.timeout, type(self.disk), strict, errors)
+        kind, strict = type(self.disk), not self._lenient
+        return (self.directory, self._count, self.timeout, kind, strict, *self._state())
 
     def __setstate__(self, state):
-        self.__init__(*state[:4], **dict(zip(['strict', 'unpickle_errors'], state[4:])))
+        directory, shards, timeout, disk, *more = state
+        strict, own = more + [False, {}][len(more) :]
+        self.__init__(directory, shards, timeout, disk, strict=strict, **own)
 
     # ---- caches with a name, in the same directory
 
@@ -143,15 +148,19 @@ class FanoutCache(_Directory):
         `timeout`, `disk` (None: that of this cache) and `settings`."""
         if name not in self._caches:
             directory = self._named('cache', name)
-            disk = type(self.disk) if disk is None else disk
+            if disk is None:
+                disk, settings = type(self.disk), {**self._own, **settings}
             self._caches[name] = Cache(directory, timeout, disk, **settings)
         return self._caches[name]
+
+    def _unlimited(self, directory):
+        return Cache(directory, disk=type(self.disk), eviction_policy='none', **self._own)
 
     def deque(self, name, maxlen=None):
         """The Deque `name` below this cache."""
         if name not in self._deques:
             directory = self._named('deque', name)
-            cache = Cache(directory, disk=type(self.disk), eviction_policy='none')
+            cache = self._unlimited(directory)
             self._deques[name] = Deque.fromcache(cache, maxlen=maxlen)
         return self._deques[name]
 
@@ -159,6 +168,6 @@ class FanoutCache(_Directory):
         """The Index `name` below this cache."""
         if name not in self._indexes:
             directory = self._named('index', name)
-            cache = Cache(directory, disk=type(self.disk), eviction_policy='none')
+            cache = self._unlimited(directory)
             self._indexes[name] = Index.fromcache(cache)
         return self._indexes[name]

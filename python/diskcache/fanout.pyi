@@ -18,7 +18,8 @@ class FanoutCache(_Directory):
         disk: type[Disk] = ...,
         *,
         strict: bool = False,
-        unpickle_errors: Literal['raise', 'miss', 'delete'] = 'raise',
+        on_decode_error: Literal['raise', 'miss', 'delete'] = 'raise',
+        trust_directory: bool = False,
         **settings: Any,
     ) -> None: ...
     @property

@@ -86,7 +86,7 @@ def test_what_on_evict_raises_harms_no_write(tmp_path, monkeypatch):
 @pytest.mark.parametrize('kind', [diskcache.Cache, diskcache.FanoutCache])
 @pytest.mark.parametrize('choice, stays', [('miss', 1), ('delete', 0)])
 def test_what_cannot_be_unpickled_is_missing_by_choice(tmp_path, kind, choice, stays):
-    with kind(tmp_path, unpickle_errors=choice) as cache:
+    with kind(tmp_path, on_decode_error=choice) as cache:
         cache = pickle.loads(pickle.dumps(cache))
         cache['k'] = Broken()
         assert cache.get_many(['k']) == {}
@@ -98,7 +98,7 @@ def test_what_cannot_be_unpickled_is_missing_by_choice(tmp_path, kind, choice, s
 
 def test_the_choice_is_checked(tmp_path):
     with pytest.raises(ValueError):
-        diskcache.Cache(tmp_path, unpickle_errors='ignore')
+        diskcache.Cache(tmp_path, on_decode_error='ignore')
 
 
 def fail():

@@ -85,14 +85,13 @@ static int get_ambiguous(struct batch *b, struct call *call)
     return 0;
 }
 
-/* Deleted meanwhile, so that a Disk did not find the file; or it cannot be unpickled, and the user
+/* Deleted meanwhile, so that a Disk did not find the file; or it cannot be decoded, and the user
  * does not want to know. */
 static bool is_as_if_missing(const struct call *call, const struct dcache_entry *entry)
 {
     if (entry->value.type == DCACHE_STORED && PyErr_ExceptionMatches(PyExc_FileNotFoundError))
         return true;
-    return entry->kind == DCACHE_PICKLE && call->self->unpickle != UNPICKLE_RAISE &&
-           PyErr_ExceptionMatches(PyExc_Exception);
+    return value_is_passed_over(call);
 }
 
 static PyObject *found_out(struct batch *b, struct call *call)

@@ -63,24 +63,27 @@ static PyObject *cache_open(PyObject *object, PyTypeObject *defining, PyObject *
     return rc < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* _use(disk, custom, aliases, unpickle[, disks]): which Disk, whether its hooks are its own, and what
- * to do about what cannot be unpickled; of a fanout whose Disk has hooks, one for each shard. */
+/* _use(disk, custom, aliases, on_decode_error, loads, guarded[, disks]): which Disk, whether its hooks
+ * are its own, what to do about what cannot be decoded, what loads a pickle (None: pickle.loads), and
+ * whether only from a directory that is nobody else's; of a fanout whose Disk has hooks, one for each shard. */
 static PyObject *use(PyObject *object, PyObject *args)
 {
     CacheObject *self = (CacheObject *)object;
-    int custom, aliases, unpickle;
-    PyObject *disk, *disks = NULL;
+    int custom, aliases, on_decode_error, guarded;
+    PyObject *disk, *loads, *disks = NULL;
 
-    if (!PyArg_ParseTuple(args, "Oppi|O!:_use", &disk, &custom, &aliases, &unpickle, &PyTuple_Type,
-                          &disks))
+    if (!PyArg_ParseTuple(args, "OppiOp|O!:_use", &disk, &custom, &aliases, &on_decode_error,
+                          &loads, &guarded, &PyTuple_Type, &disks))
         return NULL;
+    Py_XSETREF(self->loads, loads == Py_None ? NULL : Py_NewRef(loads));
     Py_XINCREF(disks);
     Py_XSETREF(self->disks, disks);
     Py_INCREF(disk);
     Py_XSETREF(self->disk, disk);
     self->custom = custom;
     self->aliases = aliases;
-    self->unpickle = (enum unpickle)unpickle;
+    self->on_decode_error = (enum on_decode_error)on_decode_error;
+    self->guarded = guarded;
     Py_RETURN_NONE;
 }
 
@@ -160,6 +163,7 @@ static int cache_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(((CacheObject *)object)->disk);
     Py_VISIT(((CacheObject *)object)->on_evict);
     Py_VISIT(((CacheObject *)object)->disks);
+    Py_VISIT(((CacheObject *)object)->loads);
     return 0;
 }
 
@@ -168,6 +172,7 @@ static int cache_clear(PyObject *object)
     Py_CLEAR(((CacheObject *)object)->disk);
     Py_CLEAR(((CacheObject *)object)->on_evict);
     Py_CLEAR(((CacheObject *)object)->disks);
+    Py_CLEAR(((CacheObject *)object)->loads);
     return 0;
 }
 
@@ -182,6 +187,7 @@ static void cache_dealloc(PyObject *object)
     Py_CLEAR(self->on_evict);
     Py_CLEAR(self->disk);
     Py_CLEAR(self->disks);
+    Py_CLEAR(self->loads);
     type->tp_free(object);
     Py_DECREF(type);
 }

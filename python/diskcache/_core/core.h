@@ -33,11 +33,12 @@ static inline PyObject *Py_XNewRef(PyObject *object)
 /* References and nothing else: module.c goes through them as an array. */
 struct state {
     PyObject *timeout; /* diskcache.Timeout */
+    PyObject *unsafe;  /* diskcache.UnsafeDirectoryError */
     PyObject *sqlite_error, *operational_error, *database_error, *unsupported; /* of sqlite3 */
-    PyObject *dumps, *loads, *optimize, *aliases;
+    PyObject *dumps, *loads, *unpickling_error, *optimize, *aliases;
     PyObject *fileio, *buffered_reader;
     PyObject *transactions; /* ContextVar: the innermost transaction of a task or thread */
-    PyTypeObject *cache_type, *iter_type, *txn_type, *stats_type;
+    PyTypeObject *cache_type, *iter_type, *txn_type, *stats_type, *reader_type;
     /* interned */
     PyObject *s_protocol, *s_put, *s_get, *s_store, *s_fetch, *s_remove, *s_aliases;
     PyObject *s_total_seconds, *s_name;
@@ -93,8 +94,8 @@ struct handle {
     struct idle *idle;
 };
 
-/* What get() does about a pickle that cannot be loaded. */
-enum unpickle { UNPICKLE_RAISE, UNPICKLE_MISS, UNPICKLE_DELETE };
+/* What get() does about a value that cannot be decoded. */
+enum on_decode_error { DECODE_RAISE, DECODE_MISS, DECODE_DELETE };
 
 typedef struct {
     PyObject_HEAD
@@ -106,10 +107,12 @@ typedef struct {
     PyObject *on_evict; /* called with each key that a policy took, or NULL */
     double timeout;     /* as the library takes it */
     unsigned open_flags;
-    int shards;   /* a fanout has some; 0: a single directory */
-    bool custom;  /* the disk's class has hooks of its own: they are called */
-    bool aliases; /* it says under which other forms a key may be found */
-    enum unpickle unpickle;
+    int shards;      /* a fanout has some; 0: a single directory */
+    bool custom;     /* the disk's class has hooks of its own: they are called */
+    bool aliases;    /* it says under which other forms a key may be found */
+    bool guarded;    /* pickles are loaded only from a directory that nobody else may write */
+    PyObject *loads; /* what loads a pickle; NULL: pickle.loads */
+    enum on_decode_error on_decode_error;
     bool lenient;         /* a timeout of a single operation is a miss, as FanoutCache has it */
     Py_ssize_t open_txns; /* in all threads and tasks */
 } CacheObject;
@@ -202,7 +205,11 @@ int key_others(struct key *key, struct call *call);
 
 /* The key of an entry that was handed back. */
 PyObject *key_out(struct call *call, const struct dcache_value *key);
-PyObject *pickle_out(struct state *state, const struct dcache_value *value);
+PyObject *pickle_out(struct call *call, const struct dcache_value *value);
+
+/* Whether what lies in the directory may be unpickled: -1 with UnsafeDirectoryError if others may have
+ * written it. */
+int pickle_is_trusted(struct call *call);
 
 typedef int key_step(dcache *cache, const struct dcache_value *key, void *arg);
 
@@ -247,6 +254,9 @@ PyObject *value_file(struct call *call, struct dcache_entry *entry);
  * that is set, if any, stays. */
 void value_remove(struct call *call, const struct dcache_entry *entry);
 void value_remove_file(struct state *state, PyObject *disk, const char *filename);
+
+/* After value_out() has failed: whether that is as if the value were missing, as the user wishes. */
+bool value_is_passed_over(const struct call *call);
 
 PyObject *plain_out(const struct dcache_value *value);
 PyObject *path_out(const struct call *call, const struct dcache_entry *entry); /* of its file */

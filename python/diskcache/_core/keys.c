@@ -1,5 +1,5 @@
 /* keys.c - keys: what they are as C values, and the other forms under which 5.6.3 may have them. */
-#include "core.h"
+#include "reader.h"
 
 /* ---- pickles ---- */
 
@@ -280,12 +280,32 @@ int key_call(struct call *call, struct key *key, bool writes, key_step *step, vo
 
 /* ---- out ---- */
 
-PyObject *pickle_out(struct state *state, const struct dcache_value *value)
+int pickle_is_trusted(struct call *call)
 {
-    PyObject *view = PyMemoryView_FromMemory((char *)(uintptr_t)value->data,
-                                             (Py_ssize_t)value->size, PyBUF_READ);
-    PyObject *object = view ? PyObject_CallOneArg(state->loads, view) : NULL;
+    int rc = call->self->guarded ? dcache_others_write(call->handle->cache) : 0;
 
+    if (rc < 0)
+        errors_raise(call->state, rc, NULL);
+    else if (rc > 0)
+        PyErr_Format(call->state->unsafe,
+                     "other users may write to %s, and a pickle of theirs could run any code: take "
+                     "away their right, use SafeDisk, or open with trust_directory=True",
+                     PyBytes_AS_STRING(call->self->directory));
+    return rc == 0 ? 0 : -1;
+}
+
+PyObject *pickle_out(struct call *call, const struct dcache_value *value)
+{
+    PyObject *loads = call->self->loads ? call->self->loads : call->state->loads;
+    PyObject *view, *object;
+
+    if (pickle_is_trusted(call) < 0)
+        return NULL;
+    if (Py_TYPE(loads) == call->state->reader_type)
+        return reader_load(loads, value->data, value->size);
+    view = PyMemoryView_FromMemory((char *)(uintptr_t)value->data, (Py_ssize_t)value->size,
+                                   PyBUF_READ);
+    object = view ? PyObject_CallOneArg(loads, view) : NULL;
     Py_XDECREF(view);
     return object;
 }
@@ -297,6 +317,8 @@ static PyObject *custom_out(struct call *call, const struct dcache_value *key)
                !(key->type == DCACHE_DOUBLE && isnan(key->real));
     PyObject *protocol = NULL, *stored, *object = NULL;
 
+    if (key->type == DCACHE_PICKLE && pickle_is_trusted(call) < 0)
+        return NULL;
     if (raw || key->type == DCACHE_PICKLE) {
         stored = plain_out(key);
     } else {
@@ -319,6 +341,6 @@ PyObject *key_out(struct call *call, const struct dcache_value *key)
     if (call->self->custom)
         return custom_out(call, key);
     if (key->type == DCACHE_PICKLE)
-        return pickle_out(call->state, key);
+        return pickle_out(call, key);
     return plain_out(key);
 }

@@ -1,5 +1,6 @@
 /* module.c - diskcache._core: what it takes from Python, and what it gives. */
 #include "collection.h"
+#include "reader.h"
 #include "recipes.h"
 
 struct state *module_state(PyObject *module)
@@ -27,13 +28,14 @@ static int take_imports(struct state *s)
     static const char *const sqlite[] = {
         "Error", "OperationalError", "DatabaseError",
         PY_VERSION_HEX < 0x030B0000 ? "InterfaceError" : "ProgrammingError", NULL};
-    static const char *const pickle[] = {"dumps", "loads", NULL};
+    static const char *const pickle[] = {"dumps", "loads", "UnpicklingError", NULL};
     static const char *const io[] = {"FileIO", "BufferedReader", NULL};
 
     if (from_module("sqlite3", sqlite,
                     (PyObject * *const[]){&s->sqlite_error, &s->operational_error,
                                           &s->database_error, &s->unsupported}) < 0 ||
-        from_module("pickle", pickle, (PyObject * *const[]){&s->dumps, &s->loads}) < 0)
+        from_module("pickle", pickle,
+                    (PyObject * *const[]){&s->dumps, &s->loads, &s->unpickling_error}) < 0)
         return -1;
     return from_module("io", io, (PyObject * *const[]){&s->fileio, &s->buffered_reader});
 }
@@ -130,7 +132,8 @@ static int add_types(PyObject *module, struct state *s)
     s->iter_type = add_type(module, &iter_spec, NULL);
     s->txn_type = add_type(module, &txn_spec, NULL);
     s->stats_type = PyStructSequence_NewType(&stats_desc);
-    if (!s->cache_type || !s->iter_type || !s->txn_type || !s->stats_type)
+    s->reader_type = add_type(module, &reader_spec, NULL);
+    if (!s->cache_type || !s->iter_type || !s->txn_type || !s->stats_type || !s->reader_type)
         return -1;
     for (int i = 0; tables[i]; i++)
         if (add_methods(s->cache_type, tables[i]) < 0)
@@ -138,23 +141,31 @@ static int add_types(PyObject *module, struct state *s)
     return add_queue_methods(module, s->cache_type) < 0 ? -1 : add_kin(module);
 }
 
+static int add_exceptions(PyObject *module, struct state *s)
+{
+    s->timeout = PyErr_NewExceptionWithDoc("diskcache.core.Timeout",
+                                           "Waiting for the cache took longer than its timeout.",
+                                           NULL, NULL);
+    s->unsafe = PyErr_NewExceptionWithDoc(
+        "diskcache.core.UnsafeDirectoryError",
+        "A pickle was not loaded, since others may write to the directory that it lies in.",
+        s->unpickling_error, NULL);
+    if (!s->timeout || !s->unsafe ||
+        PyModule_AddObject(module, "Timeout", Py_NewRef(s->timeout)) < 0)
+        return -1;
+    return PyModule_AddObject(module, "UnsafeDirectoryError", Py_NewRef(s->unsafe));
+}
+
 static int execute(PyObject *module)
 {
     struct state *s = module_state(module);
 
-    if (take_imports(s) < 0 || take_names(s) < 0 || add_types(module, s) < 0)
+    if (take_imports(s) < 0 || take_names(s) < 0 || add_types(module, s) < 0 ||
+        add_exceptions(module, s) < 0)
         return -1;
-    s->timeout = PyErr_NewExceptionWithDoc("diskcache.core.Timeout",
-                                           "Waiting for the cache took longer than its timeout.",
-                                           NULL, NULL);
     s->transactions = PyContextVar_New("diskcache.transactions", NULL);
-    if (!s->timeout || !s->transactions)
+    if (!s->transactions)
         return -1;
-    Py_INCREF(s->timeout);
-    if (PyModule_AddObject(module, "Timeout", s->timeout) < 0) {
-        Py_DECREF(s->timeout);
-        return -1;
-    }
     if (PyModule_AddFunctions(module, recipe_functions) < 0 ||
         PyModule_AddIntConstant(module, "LEAVE_FILES", DCACHE_LEAVE_FILES) < 0)
         return -1;

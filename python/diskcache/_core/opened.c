@@ -173,9 +173,9 @@ int call_begin(struct call *call, PyObject *object)
     return 0;
 }
 
-static void see_to_one(CacheObject *self, const struct dcache_left *left)
+static void see_to_one(CacheObject *self, struct handle *handle, const struct dcache_left *left)
 {
-    struct call call = {.state = self->state, .self = self, .disk = self->disk};
+    struct call call = {.state = self->state, .self = self, .handle = handle, .disk = self->disk};
     PyObject *key, *done = NULL;
 
     if (self->disks && left->shard < PyTuple_GET_SIZE(self->disks))
@@ -204,7 +204,7 @@ void opened_see_to_left(CacheObject *self, struct handle *handle)
         return;
     PyErr_Fetch(&type, &error, &traceback);
     for (size_t i = 0; i < count; i++)
-        see_to_one(self, &left[i]);
+        see_to_one(self, handle, &left[i]);
     dcache_left_free(left, count);
     PyErr_Restore(type, error, traceback);
 }

@@ -146,18 +146,17 @@ static int delete_same_step(dcache *cache, const struct dcache_value *key, void 
     return rc;
 }
 
-/* The same, and the user's choice about what cannot be unpickled. */
+/* The same, and the user's choice about what cannot be decoded. */
 static int get_object(struct call *call, struct key *key, struct get_args *a, bool read, bool retry,
                       PyObject **ret_object)
 {
-    enum unpickle choice = call->self->unpickle;
     int rc = find_object(call, key, a, read, retry, ret_object);
 
-    if (rc != DCACHE_CALLBACK || choice == UNPICKLE_RAISE || a->entry.kind != DCACHE_PICKLE ||
-        !PyErr_ExceptionMatches(PyExc_Exception))
+    if (rc != DCACHE_CALLBACK || a->entry.rowid == 0 || !value_is_passed_over(call))
         return rc;
     PyErr_Clear();
-    if (choice == UNPICKLE_DELETE) /* if it cannot be now, the next one will try */
+    if (call->self->on_decode_error ==
+        DECODE_DELETE) /* if it cannot be now, the next one will try */
         (void)key_call(call, key, true, delete_same_step, &a->entry);
     return DCACHE_NOT_FOUND;
 }

@@ -196,11 +196,13 @@ PyObject *plain_out(const struct dcache_value *value)
 static PyObject *custom_out(struct call *call, const struct dcache_entry *entry, bool read)
 {
     const struct dcache_stored *stored = entry->value.stored;
-    PyObject *mode = PyLong_FromLong(stored->mode), *value = plain_out(&stored->value);
-    PyObject *filename = stored->filename ? PyUnicode_DecodeFSDefault(stored->filename)
-                                          : Py_NewRef(Py_None);
-    PyObject *object = NULL;
+    PyObject *mode, *value, *filename, *object = NULL;
 
+    if (entry->kind == DCACHE_PICKLE && pickle_is_trusted(call) < 0)
+        return NULL;
+    mode = PyLong_FromLong(stored->mode);
+    value = plain_out(&stored->value);
+    filename = stored->filename ? PyUnicode_DecodeFSDefault(stored->filename) : Py_NewRef(Py_None);
     call_at(call, &entry->key);
     if (mode && value && filename)
         object = PyObject_CallMethodObjArgs(call->disk, call->state->s_fetch, mode, filename, value,
@@ -216,8 +218,16 @@ PyObject *value_out(struct call *call, struct dcache_entry *entry, bool read)
     if (entry->value.type == DCACHE_STORED)
         return custom_out(call, entry, read);
     if (entry->value.type == DCACHE_PICKLE)
-        return pickle_out(call->state, &entry->value);
+        return pickle_out(call, &entry->value);
     return plain_out(&entry->value);
+}
+
+/* Not so if memory ran out, or if it is the directory that is refused: others would see the value. */
+bool value_is_passed_over(const struct call *call)
+{
+    return call->self->on_decode_error != DECODE_RAISE && PyErr_ExceptionMatches(PyExc_Exception) &&
+           !PyErr_ExceptionMatches(PyExc_MemoryError) &&
+           !PyErr_ExceptionMatches(call->state->unsafe);
 }
 
 PyObject *path_out(const struct call *call, const struct dcache_entry *entry)
