@@ -225,6 +225,9 @@ int fail_store(struct cli *cli, int status, const struct dcache_value *value);
         0, "hex", NULL, "VALUE is in hex: bytes, or with --pickle a pickle"  \
     }
 
+/* Bytes of a value, wherever it lies; of an entry that was read with DCACHE_AS_STORED. */
+int64_t entry_value_size(const struct dcache_entry *entry);
+
 /* The library may hand numbers back as a descriptor too (DCACHE_AS_FD): make them values again. */
 int entry_settle(struct dcache_entry *entry);
 

@@ -1,4 +1,4 @@
-/* cmd_info.c - stats, info, config: numbers and settings of the cache.
+/* cmd_info.c - info, config: what the cache is, and its settings.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,71 +7,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void print_stats_json(const struct dcache_stats *stats, int64_t volume)
-{
-    const struct {
-        const char *name;
-        int64_t number;
-    } fields[] = {
-        {"hits", stats->hits},
-        {"misses", stats->misses},
-        {"evictions", stats->evictions},
-        {"timeouts", stats->timeouts},
-        {"count", stats->count},
-        {"expired", stats->expired},
-        {"file_bytes", stats->file_bytes},
-        {"db_bytes", stats->db_bytes},
-        {"wal_bytes", stats->wal_bytes},
-        {"volume", volume},
-    };
-    struct json json = {.out = stdout};
-
-    json_open(&json, '{');
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        json_name(&json, fields[i].name);
-        json_int(&json, fields[i].number);
-    }
-    json_close(&json, '}');
-    json_end(&json);
-}
-
 static void print_bytes(const char *name, int64_t bytes)
 {
     printf("%-11s", name);
     print_size(stdout, bytes);
     putchar('\n');
-}
-
-static int run_stats(struct cli *cli, const struct args *args)
-{
-    struct dcache_stats stats;
-    int64_t volume;
-    int rc = cli_open(cli, OPEN_THERE);
-
-    if (rc)
-        return rc;
-    rc = dcache_volume(cli->cache, &volume);
-    if (rc == 0)
-        rc = dcache_stats(cli->cache, args_option(args, "reset") != NULL, &stats);
-    if (rc < 0)
-        return fail_status(cli, rc);
-    if (cli->json) {
-        print_stats_json(&stats, volume);
-        return EXIT_HIT;
-    }
-    printf("items      %" PRId64 " (%" PRId64 " expired)\n", stats.count, stats.expired);
-    printf("hits       %" PRId64 "\n", stats.hits);
-    printf("misses     %" PRId64 "\n", stats.misses);
-    if (stats.hits + stats.misses > 0)
-        printf("hit rate   %.1f %%\n",
-               100.0 * (double)stats.hits / (double)(stats.hits + stats.misses));
-    printf("evictions  %" PRId64 "\n", stats.evictions);
-    printf("timeouts   %" PRId64 "\n", stats.timeouts);
-    print_bytes("volume", volume);
-    print_bytes("  files", stats.file_bytes);
-    print_bytes("  database", stats.db_bytes);
-    print_bytes("log", stats.wal_bytes);
-    return EXIT_HIT;
 }
 
 static void print_settings_json(struct json *json, const struct dcache_setting *settings,
@@ -224,27 +164,9 @@ static int run_info(struct cli *cli, const struct args *args)
     return EXIT_HIT;
 }
 
-static const struct option_spec stats_options[] = {
-    {0, "reset", NULL, "set hits, misses, evictions and timeouts back to 0 afterwards"},
-    {0, NULL, NULL, NULL},
-};
-
 static const struct option_spec config_options[] = {
     {0, "text", NULL, "VALUE is text, even if it looks like a number"},
     {0, NULL, NULL, NULL},
-};
-
-const struct command command_stats = {
-    .name = "stats",
-    .arguments = "",
-    .summary = "print hits, misses, evictions, timeouts and sizes",
-    .min = 0,
-    .max = 0,
-    .options = stats_options,
-    .run = run_stats,
-    .notes =
-        "Hits and misses are counted while the setting 'statistics' is 1. Timeouts are writes that\n"
-        "gave up waiting for other writers.",
 };
 
 const struct command command_info = {

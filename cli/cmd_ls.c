@@ -36,20 +36,6 @@ struct listing {
     size_t kept_count, kept_room;
 };
 
-/* Bytes of a value, wherever it lies. */
-static int64_t value_size(const struct dcache_entry *entry)
-{
-    const struct dcache_stored *stored = entry->value.stored;
-
-    if (entry->filename)
-        return entry->size;
-    if (entry->kind == DCACHE_INT || entry->kind == DCACHE_DOUBLE)
-        return 8;
-    if (entry->kind == DCACHE_NONE || stored->value.type == DCACHE_NONE)
-        return 0;
-    return (int64_t)stored->value.size;
-}
-
 static double sort_number(const struct dcache_entry *entry, enum sort sort)
 {
     switch (sort) {
@@ -216,7 +202,7 @@ static int walk(struct listing *listing, dcache_iter *iter)
 
         rc = dcache_iter_next(iter, &entry);
         if (rc == 0 && passes(listing, &entry.key)) {
-            entry.size = value_size(&entry);
+            entry.size = entry_value_size(&entry);
             if (stream) {
                 print_line(listing, &entry);
                 printed++;

@@ -15,7 +15,7 @@ extern const struct command command_get, command_pop, command_pull, command_peek
 extern const struct command command_set, command_add, command_push;
 extern const struct command command_rm, command_exists, command_touch, command_incr;
 extern const struct command command_deque, command_index;
-extern const struct command command_ls, command_stats, command_info, command_config;
+extern const struct command command_ls, command_stats, command_top, command_info, command_config;
 extern const struct command command_check, command_expire, command_cull, command_evict;
 extern const struct command command_clear, command_compact, command_backup, command_doctor;
 extern const struct command command_dump, command_load, command_run, command_lock;
@@ -24,13 +24,13 @@ extern const struct command command_completion, command_version, command_help;
 
 /* In the order in which the help shows them. */
 const struct command *const commands[] = {
-    &command_get,        &command_set,     &command_add,   &command_rm,    &command_exists,
-    &command_touch,      &command_incr,    &command_pop,   &command_push,  &command_pull,
-    &command_peek,       &command_deque,   &command_index, &command_ls,    &command_stats,
-    &command_info,       &command_config,  &command_run,   &command_lock,  &command_check,
-    &command_expire,     &command_cull,    &command_evict, &command_clear, &command_compact,
-    &command_backup,     &command_doctor,  &command_dump,  &command_load,  &command_bench,
-    &command_completion, &command_version, &command_help,  NULL,
+    &command_get,     &command_set,        &command_add,     &command_rm,    &command_exists,
+    &command_touch,   &command_incr,       &command_pop,     &command_push,  &command_pull,
+    &command_peek,    &command_deque,      &command_index,   &command_ls,    &command_stats,
+    &command_top,     &command_info,       &command_config,  &command_run,   &command_lock,
+    &command_check,   &command_expire,     &command_cull,    &command_evict, &command_clear,
+    &command_compact, &command_backup,     &command_doctor,  &command_dump,  &command_load,
+    &command_bench,   &command_completion, &command_version, &command_help,  NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -236,6 +236,19 @@ void print_size(FILE *out, int64_t bytes)
     fprintf(out, unit ? "%.1f %s" : "%.0f %s", size, units[unit]);
 }
 
+int64_t entry_value_size(const struct dcache_entry *entry)
+{
+    const struct dcache_stored *stored = entry->value.stored;
+
+    if (entry->filename)
+        return entry->size;
+    if (entry->kind == DCACHE_INT || entry->kind == DCACHE_DOUBLE)
+        return 8;
+    if (entry->kind == DCACHE_NONE || stored->value.type == DCACHE_NONE)
+        return 0;
+    return (int64_t)stored->value.size;
+}
+
 int entry_settle(struct dcache_entry *entry)
 {
     char text[64];

@@ -23,6 +23,7 @@ if [ ! -f "$dir/complete" ]; then
     touch "$dir/complete"
 fi
 
+rm -rf build/site
 "$dir/bin/python" docs/site/generate.py build/site/source
 PYTHONPATH=$("$python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))') \
     "$dir/bin/python" -m sphinx -W --keep-going -q -b html build/site/source build/site/html

@@ -17,7 +17,7 @@ _diskcache()
         esac
     done
     case $command in
-    '') options='get set add rm exists touch incr pop push pull peek deque index ls stats info config run lock check expire cull evict clear compact backup doctor dump load bench completion version help' ;;
+    '') options='get set add rm exists touch incr pop push pull peek deque index ls stats top info config run lock check expire cull evict clear compact backup doctor dump load bench completion version help' ;;
     get) options=' --output --raw --default --type' ;;
     set) options=' --file --expire --tag --tag-type --pin --text --bytes --int --float --none --pickle --hex --type' ;;
     add) options=' --file --expire --tag --tag-type --pin --text --bytes --int --float --none --pickle --hex --type' ;;
@@ -32,7 +32,8 @@ _diskcache()
     deque) options=' --side --file --text --bytes --int --float --none --pickle --hex --output --raw --default --reverse --limit' ;;
     index) options=' --side --file --expire --tag --tag-type --no-tag --pin --text --bytes --int --float --none --pickle --hex --output --raw --default --type --prefix --long --expired --live --sort --reverse --limit --zero --ordered' ;;
     ls) options=' --long --prefix --tag --tag-type --no-tag --type --expired --live --sort --reverse --limit --zero' ;;
-    stats) options=' --reset' ;;
+    stats) options=' --reset --watch --interval --count --prometheus' ;;
+    top) options=' --interval --limit' ;;
     info) options='' ;;
     config) options=' --text' ;;
     run) options=' --expire --tag --tag-type --stdin --env --file --no-cwd --refresh --keep-failures --key' ;;
@@ -58,7 +59,7 @@ _diskcache()
     fi
     case $command:$current in
     *:-* | :*) ;;
-    help:*) options='get set add rm exists touch incr pop push pull peek deque index ls stats info config run lock check expire cull evict clear compact backup doctor dump load bench completion version help' ;;
+    help:*) options='get set add rm exists touch incr pop push pull peek deque index ls stats top info config run lock check expire cull evict clear compact backup doctor dump load bench completion version help' ;;
     completion:*) options='bash zsh fish' ;;
     deque:*) options='push pop peek get set rm remove count ls len rotate reverse maxlen' ;;
     index:*) options='get set setdefault rm exists pop popitem peekitem push pull peek ls len equal' ;;

@@ -1,5 +1,5 @@
 # fish completion for diskcache(1): made by `diskcache completion fish`
-set -l names get set add rm exists touch incr pop push pull peek deque index ls stats info config run lock check expire cull evict clear compact backup doctor dump load bench completion version help
+set -l names get set add rm exists touch incr pop push pull peek deque index ls stats top info config run lock check expire cull evict clear compact backup doctor dump load bench completion version help
 complete -c diskcache -s d -l directory -r -d 'the cache (default: $DISKCACHE_DIR, or ~/.cache/diskcache)'
 complete -c diskcache -l json -d 'print results as JSON'
 complete -c diskcache -l timeout -r -d 'longest wait for other writers (default 60; 0: do not wait)'
@@ -142,6 +142,13 @@ complete -c diskcache -n '__fish_seen_subcommand_from ls' -s n -l limit -r -d 'a
 complete -c diskcache -n '__fish_seen_subcommand_from ls' -s 0 -l zero -d 'end keys with NUL and escape nothing, for xargs -0'
 complete -c diskcache -f -n "not __fish_seen_subcommand_from $names" -a stats -d 'print hits, misses, evictions, timeouts and sizes'
 complete -c diskcache -n '__fish_seen_subcommand_from stats' -l reset -d 'set hits, misses, evictions and timeouts back to 0 afterwards'
+complete -c diskcache -n '__fish_seen_subcommand_from stats' -s w -l watch -d 'a line each second, with what happened in it, until interrupted'
+complete -c diskcache -n '__fish_seen_subcommand_from stats' -s i -l interval -r -d 'as --watch, a line each so often'
+complete -c diskcache -n '__fish_seen_subcommand_from stats' -s n -l count -r -d 'as --watch, and end after so many lines'
+complete -c diskcache -n '__fish_seen_subcommand_from stats' -l prometheus -d 'print in the text format of Prometheus'
+complete -c diskcache -f -n "not __fish_seen_subcommand_from $names" -a top -d 'show a cache at work: rates, the largest, hottest and oldest items'
+complete -c diskcache -n '__fish_seen_subcommand_from top' -s i -l interval -r -d 'a new picture each so often (default 2s)'
+complete -c diskcache -n '__fish_seen_subcommand_from top' -s n -l limit -r -d 'so many items of each kind (default: as many as there is room for)'
 complete -c diskcache -f -n "not __fish_seen_subcommand_from $names" -a info -d 'print directory, format, versions and settings'
 complete -c diskcache -f -n "not __fish_seen_subcommand_from $names" -a config -d 'print or change settings'
 complete -c diskcache -n '__fish_seen_subcommand_from config' -l text -d 'VALUE is text, even if it looks like a number'

@@ -10,6 +10,7 @@ autosectionlabel_prefix_document = True
 suppress_warnings = ['autosectionlabel.*']  # two methods may have one word as their heading
 autodoc_member_order = 'alphabetical'
 autodoc_preserve_defaults = True
+smartquotes = False  # would make a dash of two hyphens
 html_theme = 'furo'
 html_title = 'diskcache 6.0.0'
 html_show_sphinx = False

@@ -49,7 +49,7 @@ def header(name):
     """Sections, and under them each comment with the declarations that it is about."""
     text = (ROOT / 'include' / name).read_text()
     first, rest = text.split('*/', 1)
-    out = ['## <%s>' % name, '```text', without_stars(first + '*/'), '```']
+    out = ['## <%s>' % name, '```text', without_stars(first + '*/').replace('SPDX-License-Identifier: Apache-2.0\n\n', ''), '```']
     for part in re.split(r'\n\n+', rest):
         section = re.fullmatch(r'/\* ---- (.*?) -+ \*/', part.strip())
         comment = re.match(r'/\*.*?\*/', part.strip(), re.S)
