@@ -33,6 +33,7 @@ from .recipes import (
     throttle,
 )
 from .safe import SafeDisk
+from .signed import SignedDisk
 
 __all__ = [
     'Averager',
@@ -50,6 +51,7 @@ __all__ = [
     'Lock',
     'RLock',
     'SafeDisk',
+    'SignedDisk',
     'Timeout',
     'UNKNOWN',
     'UnknownFileWarning',

@@ -25,6 +25,7 @@ from .recipes import (
     throttle as throttle,
 )
 from .safe import SafeDisk as SafeDisk
+from .signed import SignedDisk as SignedDisk
 
 __all__ = [
     'Averager',
@@ -43,6 +44,7 @@ __all__ = [
     'Lock',
     'RLock',
     'SafeDisk',
+    'SignedDisk',
     'Timeout',
     'UNKNOWN',
     'UnknownFileWarning',

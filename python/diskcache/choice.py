@@ -11,6 +11,7 @@ _NAMES = {
     'Disk': 'diskcache.disk:Disk',
     'JSONDisk': 'diskcache.disk:JSONDisk',
     'SafeDisk': 'diskcache.safe:SafeDisk',
+    'SignedDisk': 'diskcache.signed:SignedDisk',
 }
 
 _chosen = None  # (class, options), or None: as the environment says

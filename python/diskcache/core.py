@@ -167,7 +167,8 @@ class _Directory(_core.Cache):
         disk, settings = choice.resolve(disk, settings)
         self._on_decode_error = _DECODE_ERRORS.index(on_decode_error)
         self._trusting = trust_directory or choice.trusts_directories()
-        unstored = {k: v for k, v in settings.items() if k[5:] in disk.unstored}
+        own = {'disk_' + name for name in disk.unstored}
+        unstored = {k: v for k, v in settings.items() if k in own}
         settings = {k: v for k, v in settings.items() if k not in unstored}
         # What is this object's own, and not in the directory: for others of its kind.
         self._own = dict(unstored)
@@ -209,13 +210,15 @@ class _Directory(_core.Cache):
         instance = self._disks[0]
         custom = _overrides(instance, _HOOKS)
         aliases = not _overrides(instance, ['put']) or _overrides(instance, ['aliases'])
-        loads = instance._loads
-        plain = loads is pickle.loads
-        decoding = (
-            self._on_decode_error,
-            None if plain else loads,
-            plain and not self._trusting,
-        )
+        seal, loads = instance._seal, instance._loads
+        if seal is not None:
+            if custom:
+                raise TypeError('a Disk that signs has no hooks: they do not know of which key')
+            aliases, loads = len(instance._former) > 0, None
+        elif loads is pickle.loads:
+            loads = None
+        guarded = not (self._trusting or loads or seal)
+        decoding = (self._on_decode_error, loads, guarded, seal)
         if custom and self._count:
             # Another form of a key may be in another shard than the file that is made for it.
             self._use(instance, custom, False, *decoding, self._disks)

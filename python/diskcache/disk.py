@@ -64,6 +64,7 @@ class Disk:
     unstored = ()
     secret = ()
     _loads = staticmethod(pickle.loads)  # by a cache only from a directory that is nobody else's
+    _seal = None  # what signs, if it does
 
     def __init__(self, directory, min_file_size=0, pickle_protocol=0):
         self._directory = directory

@@ -12,11 +12,12 @@ import diskcache
 from differences import differs
 from packages import is_ours
 
-DISKS = [diskcache.SafeDisk, diskcache.JSONDisk]
+DISKS = [diskcache.SafeDisk, diskcache.JSONDisk, diskcache.SignedDisk]
 
 
 @pytest.fixture(autouse=True)
-def ran():
+def ran(monkeypatch):
+    monkeypatch.setenv('DISKCACHE_DISK_KEY', 'a-secret-of-20-bytes')
     attack.RAN.clear()
     return attack.RAN
 

@@ -189,7 +189,7 @@ static int values_in(struct batch *b, struct call *call, PyObject *list)
 
         value_clear(&b->values[i]);
         call_at(call, &b->keys[i].value);
-        if (value_in(&b->values[i], call, PyList_GET_ITEM(list, i), false, b->keys[i].object) < 0) {
+        if (value_in(&b->values[i], call, PyList_GET_ITEM(list, i), false, &b->keys[i]) < 0) {
             for (Py_ssize_t j = 0; j < i; j++) {
                 call_at(call, &b->keys[j].value);
                 value_discard(&b->values[j], call);

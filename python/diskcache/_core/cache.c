@@ -63,18 +63,23 @@ static PyObject *cache_open(PyObject *object, PyTypeObject *defining, PyObject *
     return rc < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* _use(disk, custom, aliases, on_decode_error, loads, guarded[, disks]): which Disk, whether its hooks
- * are its own, what to do about what cannot be decoded, what loads a pickle (None: pickle.loads), and
- * whether only from a directory that is nobody else's; of a fanout whose Disk has hooks, one for each shard. */
+/* _use(disk, custom, aliases, on_decode_error, loads, guarded, seal[, disks]): which Disk, whether its
+ * hooks are its own, what to do about what cannot be decoded, what loads a pickle (None:
+ * pickle.loads), whether only from a directory that is nobody else's, what signs (None: nothing); of a fanout whose Disk has hooks, one for each shard. */
 static PyObject *use(PyObject *object, PyObject *args)
 {
     CacheObject *self = (CacheObject *)object;
     int custom, aliases, on_decode_error, guarded;
-    PyObject *disk, *loads, *disks = NULL;
+    PyObject *disk, *loads, *seal, *disks = NULL;
 
-    if (!PyArg_ParseTuple(args, "OppiOp|O!:_use", &disk, &custom, &aliases, &on_decode_error,
-                          &loads, &guarded, &PyTuple_Type, &disks))
+    if (!PyArg_ParseTuple(args, "OppiOpO|O!:_use", &disk, &custom, &aliases, &on_decode_error,
+                          &loads, &guarded, &seal, &PyTuple_Type, &disks))
         return NULL;
+    if (seal != Py_None && Py_TYPE(seal) != self->state->seal_type) {
+        PyErr_SetString(PyExc_TypeError, "not a Seal");
+        return NULL;
+    }
+    Py_XSETREF(self->seal, seal == Py_None ? NULL : Py_NewRef(seal));
     Py_XSETREF(self->loads, loads == Py_None ? NULL : Py_NewRef(loads));
     Py_XINCREF(disks);
     Py_XSETREF(self->disks, disks);
@@ -164,6 +169,7 @@ static int cache_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(((CacheObject *)object)->on_evict);
     Py_VISIT(((CacheObject *)object)->disks);
     Py_VISIT(((CacheObject *)object)->loads);
+    Py_VISIT(((CacheObject *)object)->seal);
     return 0;
 }
 
@@ -173,6 +179,7 @@ static int cache_clear(PyObject *object)
     Py_CLEAR(((CacheObject *)object)->on_evict);
     Py_CLEAR(((CacheObject *)object)->disks);
     Py_CLEAR(((CacheObject *)object)->loads);
+    Py_CLEAR(((CacheObject *)object)->seal);
     return 0;
 }
 
@@ -188,6 +195,7 @@ static void cache_dealloc(PyObject *object)
     Py_CLEAR(self->disk);
     Py_CLEAR(self->disks);
     Py_CLEAR(self->loads);
+    Py_CLEAR(self->seal);
     type->tp_free(object);
     Py_DECREF(type);
 }

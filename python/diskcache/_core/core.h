@@ -38,7 +38,7 @@ struct state {
     PyObject *dumps, *loads, *unpickling_error, *optimize, *aliases;
     PyObject *fileio, *buffered_reader;
     PyObject *transactions; /* ContextVar: the innermost transaction of a task or thread */
-    PyTypeObject *cache_type, *iter_type, *txn_type, *stats_type, *reader_type;
+    PyTypeObject *cache_type, *iter_type, *txn_type, *stats_type, *reader_type, *seal_type;
     /* interned */
     PyObject *s_protocol, *s_put, *s_get, *s_store, *s_fetch, *s_remove, *s_aliases;
     PyObject *s_total_seconds, *s_name;
@@ -112,6 +112,7 @@ typedef struct {
     bool aliases;    /* it says under which other forms a key may be found */
     bool guarded;    /* pickles are loaded only from a directory that nobody else may write */
     PyObject *loads; /* what loads a pickle; NULL: pickle.loads */
+    PyObject *seal;  /* keys and values that are not plain are signed by it; NULL: nothing is */
     enum on_decode_error on_decode_error;
     bool lenient;         /* a timeout of a single operation is a miss, as FanoutCache has it */
     Py_ssize_t open_txns; /* in all threads and tasks */
@@ -200,6 +201,10 @@ struct key {
 int key_in(struct key *key, struct call *call, PyObject *object);
 void key_clear(struct key *key);
 
+/* A key that the library will give to an item of this queue (NULL: that without a prefix). `owned` is
+ * to be cleared. */
+int key_of_queue(struct key *key, const char *prefix);
+
 /* Find the other forms, if that was not done yet. */
 int key_others(struct key *key, struct call *call);
 
@@ -210,6 +215,10 @@ PyObject *pickle_out(struct call *call, const struct dcache_value *value);
 /* Whether what lies in the directory may be unpickled: -1 with UnsafeDirectoryError if others may have
  * written it. */
 int pickle_is_trusted(struct call *call);
+
+/* What sealed bytes are: of a key (`place` NULL) or of a value of this key. */
+PyObject *sealed_out(struct call *call, const struct dcache_value *place,
+                     const struct dcache_value *sealed);
 
 typedef int key_step(dcache *cache, const struct dcache_value *key, void *arg);
 
@@ -230,9 +239,11 @@ struct value {
     struct dcache_stored stored;
 };
 
-/* `read`: the object is a stream. `key` is for a Disk's store(), NULL if not known. Call it last
- * before the library: with a Disk's own store() there is a file from then on. */
-int value_in(struct value *value, struct call *call, PyObject *object, bool read, PyObject *key);
+/* `read`: the object is a stream. `key`: its object is for a Disk's store(), NULL if not known; its
+ * value, for a Disk that signs, is in any case of the kind that the library will choose. Call it
+ * last before the library: with a Disk's own store() there is a file from then on. */
+int value_in(struct value *value, struct call *call, PyObject *object, bool read,
+             const struct key *key);
 void value_clear(struct value *value);
 
 /* The value is not handed to the library after all: the file that a Disk made for it goes. */
@@ -247,8 +258,9 @@ int value_rewind(PyObject *spool);
 unsigned value_flags(const struct call *call);
 PyObject *value_out(struct call *call, struct dcache_entry *entry, bool read);
 
-/* A file object for an entry read with DCACHE_AS_FD; takes its descriptor. */
-PyObject *value_file(struct call *call, struct dcache_entry *entry);
+/* A file object for an entry read with DCACHE_AS_FD; takes its descriptor. `or_object`: a pickle that
+ * is signed, which lies in a file as bytes do, is loaded instead. */
+PyObject *value_file(struct call *call, struct dcache_entry *entry, bool or_object);
 
 /* Remove the file of an entry that a pop or pull has left to us, by way of the Disk. The exception
  * that is set, if any, stays. */

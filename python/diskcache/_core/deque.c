@@ -107,13 +107,14 @@ static int store(PyObject *self, store_fn *function, int64_t where, PyObject *ob
 {
     struct value value = {0};
     struct call call;
+    struct key key;
     int rc = DCACHE_CALLBACK;
 
-    if (collection_begin(&call, self) < 0)
+    if (collection_begin(&call, self) < 0 || key_of_queue(&key, NULL) < 0)
         goto done;
     do { /* after a timeout, the file that a Disk made is gone: it makes another */
         value_clear(&value);
-        rc = value_in(&value, &call, object, false, NULL) < 0 ? DCACHE_CALLBACK : 0;
+        rc = value_in(&value, &call, object, false, &key) < 0 ? DCACHE_CALLBACK : 0;
         if (rc == 0)
             CALL_UNLOCKED(rc = function(call.cache, where, &value.value))
     } while (call_again(&call, &rc, true));
@@ -156,9 +157,11 @@ static Py_ssize_t values_in(struct call *call, PyObject *objects, struct value *
                             struct dcache_value *plain)
 {
     Py_ssize_t count = PyList_GET_SIZE(objects), i;
+    struct key key;
 
+    (void)key_of_queue(&key, NULL); /* a number: it cannot fail */
     for (i = 0; i < count; i++) {
-        if (value_in(&values[i], call, PyList_GET_ITEM(objects, i), false, NULL) < 0)
+        if (value_in(&values[i], call, PyList_GET_ITEM(objects, i), false, &key) < 0)
             break;
         plain[i] = values[i].value;
     }

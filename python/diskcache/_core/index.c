@@ -162,7 +162,7 @@ static int store_default(struct call *call, struct key *key, struct default_args
 
     do { /* after a timeout, the file that a Disk made is gone: it makes another */
         value_clear(&a->value);
-        if (value_in(&a->value, call, object, false, key->object) < 0)
+        if (value_in(&a->value, call, object, false, key) < 0)
             return DCACHE_CALLBACK;
         rc = key_call(call, key, true, default_step, a);
     } while (call_again(call, &rc, true));

@@ -1,5 +1,6 @@
 /* keys.c - keys: what they are as C values, and the other forms under which 5.6.3 may have them. */
 #include "reader.h"
+#include "sealed.h"
 
 /* ---- pickles ---- */
 
@@ -123,17 +124,8 @@ static int custom_in(struct key *key, struct call *call)
     return rc;
 }
 
-int key_in(struct key *key, struct call *call, PyObject *object)
+static int plain_in(struct key *key, struct call *call, PyObject *object)
 {
-    memset(key, 0, sizeof *key);
-    key->object = object;
-    if (call->self->custom) {
-        int rc = custom_in(key, call);
-
-        if (rc == 0)
-            call_at(call, &key->value);
-        return rc;
-    }
     if (PyUnicode_CheckExact(object)) {
         Py_ssize_t size;
         const char *text = PyUnicode_AsUTF8AndSize(object, &size);
@@ -155,6 +147,56 @@ int key_in(struct key *key, struct call *call, PyObject *object)
         key->value = dcache_none();
     else
         return pickle_in(key, call);
+    return 0;
+}
+
+/* A Disk that signs has numbers, texts and None as they are. */
+static int sealed_in(struct key *key, struct call *call)
+{
+    char letter = key->value.type == DCACHE_PICKLE ? SEALED_PICKLE : SEALED_BYTES;
+    PyObject *place = sealed_place(NULL), *sealed = NULL;
+
+    if (place)
+        sealed = sealed_close(call->self->seal, place, letter, key->value.data, key->value.size);
+    Py_XDECREF(place);
+    if (!sealed)
+        return -1;
+    Py_XSETREF(key->owned, sealed);
+    key->value = dcache_bytes(PyBytes_AS_STRING(sealed), (size_t)PyBytes_GET_SIZE(sealed));
+    key->ambiguous = call->self->aliases;
+    return 0;
+}
+
+int key_in(struct key *key, struct call *call, PyObject *object)
+{
+    int rc;
+
+    memset(key, 0, sizeof *key);
+    key->object = object;
+    if (call->self->custom) {
+        rc = custom_in(key, call);
+        if (rc == 0)
+            call_at(call, &key->value);
+        return rc;
+    }
+    rc = plain_in(key, call, object);
+    if (rc == 0 && call->self->seal &&
+        (key->value.type == DCACHE_BYTES || key->value.type == DCACHE_PICKLE))
+        rc = sealed_in(key, call);
+    return rc;
+}
+
+int key_of_queue(struct key *key, const char *prefix)
+{
+    memset(key, 0, sizeof *key);
+    key->value = dcache_int(500000000000000);
+    if (!prefix)
+        return 0;
+    key->owned = PyBytes_FromFormat("%s-500000000000000", prefix);
+    if (!key->owned)
+        return -1;
+    key->value = dcache_sized(DCACHE_TEXT, PyBytes_AS_STRING(key->owned),
+                              (size_t)PyBytes_GET_SIZE(key->owned));
     return 0;
 }
 
@@ -205,7 +247,7 @@ int key_others(struct key *key, struct call *call)
 
     if (key->others)
         return 0;
-    if (call->self->custom) {
+    if (call->self->custom || call->self->seal) {
         forms = PyObject_CallMethodOneArg(disk, call->state->s_aliases, key->object);
     } else {
         protocol = PyObject_GetAttr(disk, call->state->s_protocol);
@@ -336,10 +378,35 @@ static PyObject *custom_out(struct call *call, const struct dcache_value *key)
     return object;
 }
 
+PyObject *sealed_out(struct call *call, const struct dcache_value *key,
+                     const struct dcache_value *sealed)
+{
+    PyObject *place = sealed_place(key), *data = NULL, *object = NULL;
+    struct dcache_value pickle;
+    char letter = 0;
+
+    if (place && sealed->type == DCACHE_BYTES)
+        data = sealed_open(call->self->seal, place, sealed->data, sealed->size, &letter);
+    else if (place)
+        PyErr_SetString(call->state->unpickling_error, "a pickle that is not signed");
+    if (data && letter == SEALED_PICKLE) {
+        pickle = dcache_sized(DCACHE_PICKLE, PyBytes_AS_STRING(data),
+                              (size_t)PyBytes_GET_SIZE(data));
+        object = pickle_out(call, &pickle);
+    } else if (data) {
+        object = Py_NewRef(data);
+    }
+    Py_XDECREF(place);
+    Py_XDECREF(data);
+    return object;
+}
+
 PyObject *key_out(struct call *call, const struct dcache_value *key)
 {
     if (call->self->custom)
         return custom_out(call, key);
+    if (call->self->seal && (key->type == DCACHE_BYTES || key->type == DCACHE_PICKLE))
+        return sealed_out(call, NULL, key);
     if (key->type == DCACHE_PICKLE)
         return pickle_out(call, key);
     return plain_out(key);

@@ -2,6 +2,7 @@
 #include "collection.h"
 #include "reader.h"
 #include "recipes.h"
+#include "sealed.h"
 
 struct state *module_state(PyObject *module)
 {
@@ -133,7 +134,9 @@ static int add_types(PyObject *module, struct state *s)
     s->txn_type = add_type(module, &txn_spec, NULL);
     s->stats_type = PyStructSequence_NewType(&stats_desc);
     s->reader_type = add_type(module, &reader_spec, NULL);
-    if (!s->cache_type || !s->iter_type || !s->txn_type || !s->stats_type || !s->reader_type)
+    s->seal_type = add_type(module, &seal_spec, NULL);
+    if (!s->cache_type || !s->iter_type || !s->txn_type || !s->stats_type || !s->reader_type ||
+        !s->seal_type)
         return -1;
     for (int i = 0; tables[i]; i++)
         if (add_methods(s->cache_type, tables[i]) < 0)

@@ -91,7 +91,7 @@ static int get_stream(struct call *call, struct key *key, struct get_args *a, bo
         if (rc < 0)
             return rc;
         if (a->entry.filename && a->entry.kind == DCACHE_BYTES) {
-            *ret_object = value_file(call, &a->entry);
+            *ret_object = value_file(call, &a->entry, true);
             break;
         }
         a->options.flags = 0;
@@ -282,7 +282,7 @@ static PyObject *read_file(PyObject *self, PyObject *const *args, Py_ssize_t nar
     } else {
         a.options.flags = DCACHE_AS_FD;
         rc = get_entry(&call, &key, &a, retry);
-        result = rc == 0 ? value_file(&call, &a.entry) : NULL;
+        result = rc == 0 ? value_file(&call, &a.entry, false) : NULL;
     }
     if (rc < 0)
         errors_raise(call.state, rc, given[0]);
@@ -347,7 +347,7 @@ static int store(struct call *call, struct key *key, struct set_args *a, PyObjec
         value_clear(&a->value);
         rc = DCACHE_CALLBACK;
         if (value_rewind(spool) < 0 ||
-            value_in(&a->value, call, spool ? spool : object, read, key->object) < 0)
+            value_in(&a->value, call, spool ? spool : object, read, key) < 0)
             break;
         rc = key_call(call, key, true, set_step, a);
     } while (call_again(call, &rc, retry));

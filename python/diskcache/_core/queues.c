@@ -28,19 +28,23 @@ static int push_value(struct call *call, PyObject *object, bool read, bool retry
 {
     PyObject *spool = read && retry ? value_spool(object) : NULL;
     struct value value = {0};
+    struct key key;
     int rc = DCACHE_CALLBACK;
 
-    if (read && retry && !spool)
+    if ((read && retry && !spool) || key_of_queue(&key, prefix) < 0) {
+        Py_XDECREF(spool);
         return rc;
+    }
     do {
         value_clear(&value);
         rc = DCACHE_CALLBACK;
         if (value_rewind(spool) < 0 ||
-            value_in(&value, call, spool ? spool : object, read, NULL) < 0)
+            value_in(&value, call, spool ? spool : object, read, &key) < 0)
             break;
         CALL_UNLOCKED(rc = dcache_push(call->cache, prefix, side, &value.value, options, ret_key))
     } while (call_again(call, &rc, retry));
     value_clear(&value);
+    key_clear(&key);
     Py_XDECREF(spool);
     return rc;
 }

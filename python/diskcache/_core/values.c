@@ -1,6 +1,6 @@
 /* values.c - values to C and back: the plain ones at once, others by pickle, all of them by the
  * hooks of a Disk that has its own. */
-#include "core.h"
+#include "sealed.h"
 
 /* ---- in ---- */
 
@@ -106,11 +106,8 @@ done:
     return rc;
 }
 
-int value_in(struct value *value, struct call *call, PyObject *object, bool read, PyObject *key)
+static int plain_in(struct value *value, struct call *call, PyObject *object, bool read)
 {
-    memset(value, 0, sizeof *value);
-    if (call->self->custom)
-        return custom_in(value, call, object, read, key);
     if (PyUnicode_CheckExact(object))
         return text_in(value, object);
     if (PyBytes_CheckExact(object)) {
@@ -132,6 +129,45 @@ int value_in(struct value *value, struct call *call, PyObject *object, bool read
         return pickle_in(value, call, object);
     }
     return 0;
+}
+
+/* What is plain stays as it is; of a stream, chunk after chunk is signed. */
+static int sealed_in(struct value *value, struct call *call, const struct key *key)
+{
+    bool is_pickle = value->value.type == DCACHE_PICKLE;
+    PyObject *place, *sealed;
+
+    if (!is_pickle && value->value.type != DCACHE_BYTES && value->value.type != DCACHE_READER)
+        return 0;
+    place = sealed_place(&key->value);
+    if (!place)
+        return -1;
+    if (value->value.type == DCACHE_READER)
+        sealed = PyObject_CallMethod(call->disk, "_seal_stream", "OO", place, value->stream);
+    else
+        sealed = sealed_close(call->self->seal, place, is_pickle ? SEALED_PICKLE : SEALED_BYTES,
+                              value->value.data, value->value.size);
+    Py_DECREF(place);
+    if (!sealed)
+        return -1;
+    Py_XSETREF(value->owned, sealed);
+    if (value->value.type == DCACHE_READER)
+        value->stream = sealed;
+    else
+        value->value = dcache_bytes(PyBytes_AS_STRING(sealed), (size_t)PyBytes_GET_SIZE(sealed));
+    return 0;
+}
+
+int value_in(struct value *value, struct call *call, PyObject *object, bool read,
+             const struct key *key)
+{
+    int rc;
+
+    memset(value, 0, sizeof *value);
+    if (call->self->custom)
+        return custom_in(value, call, object, read, key->object);
+    rc = plain_in(value, call, object, read);
+    return rc == 0 && call->self->seal ? sealed_in(value, call, key) : rc;
 }
 
 PyObject *value_spool(PyObject *stream)
@@ -213,10 +249,32 @@ static PyObject *custom_out(struct call *call, const struct dcache_entry *entry,
     return object;
 }
 
+/* A stream that was signed in chunks; NULL without an exception: it is none. */
+static PyObject *stream_out(struct call *call, const struct dcache_entry *entry)
+{
+    PyObject *place, *object = NULL;
+
+    if (entry->value.type != DCACHE_BYTES ||
+        !sealed_is_stream(entry->value.data, entry->value.size))
+        return NULL;
+    place = sealed_place(&entry->key);
+    if (place)
+        object = PyObject_CallMethod(call->disk, "_open_stream", "Oy#", place, entry->value.data,
+                                     (Py_ssize_t)entry->value.size);
+    Py_XDECREF(place);
+    return object;
+}
+
 PyObject *value_out(struct call *call, struct dcache_entry *entry, bool read)
 {
     if (entry->value.type == DCACHE_STORED)
         return custom_out(call, entry, read);
+    if (call->self->seal &&
+        (entry->value.type == DCACHE_BYTES || entry->value.type == DCACHE_PICKLE)) {
+        PyObject *object = stream_out(call, entry);
+
+        return object || PyErr_Occurred() ? object : sealed_out(call, &entry->key, &entry->value);
+    }
     if (entry->value.type == DCACHE_PICKLE)
         return pickle_out(call, &entry->value);
     return plain_out(&entry->value);
@@ -238,7 +296,7 @@ PyObject *path_out(const struct call *call, const struct dcache_entry *entry)
                            : Py_NewRef(Py_None);
 }
 
-PyObject *value_file(struct call *call, struct dcache_entry *entry)
+static PyObject *plain_file(struct call *call, struct dcache_entry *entry)
 {
     int fd = dcache_entry_take_fd(entry);
     PyObject *raw = PyObject_CallFunction(call->state->fileio, "is", fd, "rb"), *file, *path;
@@ -256,6 +314,22 @@ PyObject *value_file(struct call *call, struct dcache_entry *entry)
     file = PyObject_CallOneArg(call->state->buffered_reader, raw);
     Py_DECREF(raw);
     return file;
+}
+
+/* Of what is signed, a file that checks what it gives. */
+PyObject *value_file(struct call *call, struct dcache_entry *entry, bool or_object)
+{
+    PyObject *file = plain_file(call, entry), *place, *checked = NULL;
+
+    if (!file || !call->self->seal || (entry->kind != DCACHE_BYTES && entry->kind != DCACHE_PICKLE))
+        return file;
+    place = sealed_place(&entry->key);
+    if (place)
+        checked = PyObject_CallMethod(call->disk, "_open_file", "OOO", place, file,
+                                      or_object ? Py_True : Py_False);
+    Py_XDECREF(place);
+    Py_DECREF(file);
+    return checked;
 }
 
 void value_remove_file(struct state *state, PyObject *disk, const char *filename)
