@@ -68,7 +68,7 @@ static void append(struct frames *frames, unsigned char commit, char letter, int
 
 static void commit_of_three_frames_is_one_write(void **state)
 {
-    struct frames frames = {NULL};
+    struct frames frames = {.size = 0};
 
     (void)state;
     append(&frames, 0, 'a', 0);
@@ -88,7 +88,7 @@ static void commit_of_three_frames_is_one_write(void **state)
 
 static void what_does_not_follow_is_written_after_what_was_gathered(void **state)
 {
-    struct frames frames = {NULL};
+    struct frames frames = {.size = 0};
 
     (void)state;
     append(&frames, 0, 'a', 5);
@@ -112,7 +112,7 @@ static void header_alone_where_the_log_was_read_is_written_at_once(void **state)
 
 static void header_of_the_log_is_written_at_once(void **state)
 {
-    struct frames frames = {NULL};
+    struct frames frames = {.size = 0};
     unsigned char header[32] = {0x37, 0x7f, 0x06, 0x82};
 
     (void)state;
@@ -123,7 +123,7 @@ static void header_of_the_log_is_written_at_once(void **state)
 
 static void more_frames_than_there_is_room_for_are_written_in_between(void **state)
 {
-    struct frames frames = {NULL};
+    struct frames frames = {.size = 0};
 
     (void)state;
     for (int i = 0; i < 25; i++)
@@ -135,7 +135,7 @@ static void more_frames_than_there_is_room_for_are_written_in_between(void **sta
 
 static void page_that_is_larger_than_the_room_is_written_alone(void **state)
 {
-    struct frames frames = {NULL};
+    struct frames frames = {.size = 0};
 
     (void)state;
     assert_int_equal(write_header(&frames, COMMIT, 0), SQLITE_OK);
@@ -148,7 +148,7 @@ static void page_that_is_larger_than_the_room_is_written_alone(void **state)
 
 static void full_disk_is_told_by_the_last_frame_and_all_is_forgotten(void **state)
 {
-    struct frames frames = {NULL};
+    struct frames frames = {.size = 0};
 
     (void)state;
     append(&frames, 0, 'a', 0);
