@@ -66,6 +66,10 @@ int db_fail(struct db *db, int code)
     const char *text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
     int primary = code & 0xff;
 
+    if (primary == SQLITE_BUSY && db->interrupted) {
+        db->interrupted = false;
+        return os_fail(DCACHE_CALLBACK, "the wait was ended");
+    }
     /* SQLite keeps errno long after; it says something only of these. */
     if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN && primary != SQLITE_FULL)
         sys_errno = 0;
@@ -79,7 +83,8 @@ static int busy(void *arg, int calls)
     struct db *db = arg;
     int64_t now = os_monotonic(), step = calls < 10 ? OS_MS / 10 : OS_MS;
 
-    if (now >= db->deadline)
+    db->interrupted = now < db->deadline && os_waiting() < 0;
+    if (now >= db->deadline || db->interrupted)
         return 0;
     os_sleep(step < db->deadline - now ? step : db->deadline - now);
     return 1;

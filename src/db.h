@@ -35,7 +35,8 @@ struct db {
     struct db_hint hints[DB_HINTS];
     sqlite3_file *file; /* of the database, for reading without a lock */
     struct vfs_header header;
-    struct db *next; /* store.c: in the pool */
+    bool interrupted; /* SQLite's wait for a lock was ended by os_waiting() */
+    struct db *next;  /* store.c: in the pool */
 };
 
 enum db_flags {

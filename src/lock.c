@@ -169,6 +169,9 @@ static int wait_for(struct dcache_lock *lock, const struct owner *self, struct h
             return rc;
         if (left <= 0)
             return os_fail(DCACHE_TIMEOUT, "the lock is held by another");
+        rc = os_waiting();
+        if (rc < 0)
+            return rc;
         sign = sleep_for_sign(place, &bell, left < patience ? left : patience);
     }
 }

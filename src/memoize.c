@@ -230,6 +230,8 @@ static int wait_or_compute(struct memo *memo, struct dcache_entry *ret_entry)
         if (rc == 0 && left <= 0)
             rc = os_fail(DCACHE_TIMEOUT, "another is computing the value");
         if (rc == 0)
+            rc = os_waiting();
+        if (rc == 0)
             (void)bell_sleep(&memo->bell, left < LOOK ? left : LOOK);
     }
     return rc;

@@ -242,6 +242,29 @@ int64_t os_deadline(double seconds)
     return os_monotonic() + (int64_t)(seconds * 1e9);
 }
 
+/* A function of the caller's, and when it is to be called again. */
+static _Thread_local struct {
+    dcache_wait_fn *check;
+    void *arg;
+    int64_t next;
+} on_wait;
+
+void dcache_on_wait(dcache_wait_fn *check, void *arg)
+{
+    on_wait.check = check;
+    on_wait.arg = arg;
+}
+
+int os_waiting(void)
+{
+    int64_t now = on_wait.check ? os_monotonic() : 0;
+
+    if (!on_wait.check || now < on_wait.next)
+        return 0;
+    on_wait.next = now + 100 * OS_MS;
+    return on_wait.check(on_wait.arg) == 0 ? 0 : os_fail(DCACHE_CALLBACK, "the wait was ended");
+}
+
 void os_sleep(int64_t nanoseconds)
 {
     struct timespec time = {.tv_sec = nanoseconds / 1000000000,

@@ -78,6 +78,9 @@ int64_t os_monotonic(void);          /* nanoseconds since some moment */
 int64_t os_coarse(void);             /* the same, some milliseconds late, but cheaper */
 int64_t os_deadline(double seconds); /* monotonic time after that many; saturates */
 void os_sleep(int64_t nanoseconds);
+
+/* Who waits calls it again and again. Fails: CALLBACK, see dcache_on_wait(). */
+int os_waiting(void);
 #define OS_MS INT64_C(1000000)
 #ifdef DCACHE_FAULTS
 extern double os_clock_offset;  /* tests move the clock of os_now() */

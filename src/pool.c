@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define MOMENT (100 * OS_MS) /* who waits longer looks up */
+
 void pool_init(struct pool *pool)
 {
     unsigned generation = atomic_load(&pool->generation);
@@ -42,27 +44,35 @@ void pool_destroy(struct pool *pool)
     pthread_mutex_destroy(&pool->mutex);
 }
 
-/* Wait for one to come back; false at the deadline. Called with the mutex held. */
-static bool wait_returned(struct pool *pool, int64_t deadline)
+/* Wait for one to come back, or for a moment. Called with the mutex held. */
+static int wait_returned(struct pool *pool, int64_t deadline)
 {
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    int64_t now = os_monotonic(), end = now + MOMENT < deadline ? now + MOMENT : deadline;
+    struct timespec until = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
+    int rc;
 
-    if (os_monotonic() >= deadline)
-        return false;
+    if (now >= deadline)
+        return os_fail(DCACHE_TIMEOUT, "waiting for a connection");
     pool->waiting++;
     (void)pthread_cond_timedwait(&pool->returned, &pool->mutex, &until);
     pool->waiting--;
-    return true;
+    pthread_mutex_unlock(&pool->mutex);
+    rc = os_waiting();
+    pthread_mutex_lock(&pool->mutex);
+    return rc;
 }
 
 int pool_take(struct pool *pool, int64_t deadline, struct db **ret_db, unsigned *ret_generation)
 {
+    int rc = 0;
+
     pthread_mutex_lock(&pool->mutex);
-    while (!pool->idle && pool->connections >= POOL_CONNECTIONS)
-        if (!wait_returned(pool, deadline)) {
-            pthread_mutex_unlock(&pool->mutex);
-            return os_fail(DCACHE_TIMEOUT, "waiting for a connection");
-        }
+    while (rc == 0 && !pool->idle && pool->connections >= POOL_CONNECTIONS)
+        rc = wait_returned(pool, deadline);
+    if (rc < 0) {
+        pthread_mutex_unlock(&pool->mutex);
+        return rc;
+    }
     *ret_generation = pool->generation;
     *ret_db = pool->idle;
     if (pool->idle)

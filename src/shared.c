@@ -99,12 +99,17 @@ static int wait_for_lock(struct shared *shared, int64_t deadline)
         if (now >= deadline && (slept || !kept)) {
             withdraw(segment, start);
             os_futex_wake(&segment->lock); /* in case that we were the one to be woken */
-            return DCACHE_TIMEOUT;
+            return os_fail(DCACHE_TIMEOUT, "waiting for the write lock of the cache");
         }
         announce(segment, start);
         until = kept ? now + PATIENCE : check < deadline ? check : deadline;
         os_futex_wait(&segment->lock, value | WAITERS, until - now);
         slept = true;
+        if (os_waiting() < 0) {
+            withdraw(segment, start);
+            os_futex_wake(&segment->lock);
+            return DCACHE_CALLBACK;
+        }
         now = os_monotonic();
         if (now < check)
             continue;
@@ -126,9 +131,7 @@ int shared_lock(struct shared *shared, int64_t deadline)
         return 0;
     if (deadline > 0 && spin(shared))
         return 0;
-    if (wait_for_lock(shared, deadline) < 0)
-        return os_fail(DCACHE_TIMEOUT, "waiting for the write lock of the cache");
-    return 0;
+    return wait_for_lock(shared, deadline);
 }
 
 /* Whether somebody is known to have waited for too long. Who was, and has died, is forgotten. */

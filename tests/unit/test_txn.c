@@ -355,6 +355,41 @@ static void a_writer_waits_no_longer_than_its_timeout(void **state)
     dcache_close(other);
 }
 
+static int end_at_third(void *arg)
+{
+    return ++*(int *)arg == 3;
+}
+
+static void *write_until_ended(void *arg)
+{
+    int calls = 0;
+
+    dcache_on_wait(end_at_third, &calls);
+    assert_int_equal(dcache_set(arg, KEY("k"), VALUE(large('w')), NULL), DCACHE_CALLBACK);
+    assert_int_equal(calls, 3);
+    dcache_on_wait(NULL, NULL);
+    assert_int_equal(dcache_contains(arg, KEY("k")), DCACHE_NOT_FOUND);
+    return NULL;
+}
+
+static void a_wait_ends_when_the_callers_function_says_so(void **state)
+{
+    dcache *patient = open_with(dir_of(state), 60, NULL), *txn = begin(cache_of(state));
+    char path[300];
+    sqlite3 *foreign;
+
+    elsewhere(write_until_ended, patient);
+    dcache_rollback(txn);
+    (void)snprintf(path, sizeof path, "%s/cache.db", dir_of(state));
+    assert_int_equal(sqlite3_open(path, &foreign), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(foreign, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    elsewhere(write_until_ended, patient);
+    assert_int_equal(sqlite3_close(foreign), SQLITE_OK);
+    must_set(patient, "k", dcache_int(1));
+    assert_int_equal(count_files(dir_of(state)), 0);
+    dcache_close(patient);
+}
+
 static void *commit_it(void *arg)
 {
     must_set(arg, "there", dcache_int(1));
@@ -510,6 +545,7 @@ int main(void)
         TEST(a_thread_in_a_transaction_gets_a_timeout_at_once),
         TEST(opening_with_another_setting_in_a_transaction_is_a_timeout_at_once),
         TEST(a_writer_waits_no_longer_than_its_timeout),
+        TEST(a_wait_ends_when_the_callers_function_says_so),
         TEST(another_thread_may_go_on_with_a_transaction_and_commit_it),
         TEST(threads_in_one_transaction_take_turns),
         TEST(readers_do_not_wait_for_a_transaction),

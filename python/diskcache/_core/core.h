@@ -151,10 +151,22 @@ void call_at(struct call *call, const struct dcache_value *key);
  * call whom it concerns. An exception that is set stays; one of theirs is reported and dropped. */
 void opened_see_to_left(CacheObject *self, struct handle *handle);
 
-#define CALL_UNLOCKED(call) \
-    Py_BEGIN_ALLOW_THREADS  \
-    call;                   \
-    Py_END_ALLOW_THREADS
+/* The GIL is let go between the two, except while a wait looks for signals. */
+PyThreadState *call_unlock(void);
+void call_lock(PyThreadState *thread);
+
+#define CALL_BEGIN_UNLOCKED \
+    {                       \
+        PyThreadState *call_thread = call_unlock();
+#define CALL_END_UNLOCKED   \
+    call_lock(call_thread); \
+    }
+#define CALL_UNLOCKED(call)                         \
+    {                                               \
+        PyThreadState *call_thread = call_unlock(); \
+        call;                                       \
+        call_lock(call_thread);                     \
+    }
 
 /* After a call: whether to try again, since it was a timeout and `retry` is given. A thread that
  * would wait for itself is not made to. A signal's exception turns `*status` into CALLBACK. */

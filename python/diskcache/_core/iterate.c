@@ -232,7 +232,7 @@ static void fill(IterObject *self)
 
     self->at = self->count = 0;
     self->running = true;
-    Py_BEGIN_ALLOW_THREADS
+    CALL_BEGIN_UNLOCKED
     if (self->keys) {
         self->status = dcache_iter_keys(self->iter, self->keys, (size_t)self->room, &keys);
         self->count = self->status == 0 ? (int)keys : 0;
@@ -243,7 +243,7 @@ static void fill(IterObject *self)
             self->status = dcache_iter_next(self->iter, &self->entries[self->count]);
         while (self->status == 0 && ++self->count < self->room);
     }
-    Py_END_ALLOW_THREADS
+    CALL_END_UNLOCKED
     self->running = false;
 }
 

@@ -302,21 +302,21 @@ int key_call(struct call *call, struct key *key, bool writes, key_step *step, vo
 
     if (writes && key->ambiguous && key_others(key, call) < 0)
         return DCACHE_CALLBACK;
-    Py_BEGIN_ALLOW_THREADS
+    CALL_BEGIN_UNLOCKED
     rc = writes && key->other_count > 0 ? write_one_of(call->cache, key, step, arg)
                                         : step(call->cache, &key->value, arg);
-    Py_END_ALLOW_THREADS
+    CALL_END_UNLOCKED
     if (rc != DCACHE_NOT_FOUND || writes || !key->ambiguous)
         return rc;
     if (key_others(key, call) < 0)
         return DCACHE_CALLBACK;
-    Py_BEGIN_ALLOW_THREADS
+    CALL_BEGIN_UNLOCKED
     for (int i = 0; rc == DCACHE_NOT_FOUND && i < key->other_count; i++) {
         rc = dcache_contains(call->cache, &key->others[i].value); /* which does not count */
         if (rc == 0)
             rc = step(call->cache, &key->others[i].value, arg);
     }
-    Py_END_ALLOW_THREADS
+    CALL_END_UNLOCKED
     return rc;
 }
 

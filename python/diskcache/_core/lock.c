@@ -1,11 +1,7 @@
 /* lock.c - what Lock, RLock and BoundedSemaphore are made of: an object for one key of a cache. */
 #include "recipes.h"
 
-#include <time.h>
 #include <unistd.h>
-
-/* While a thread waits for a lock, it looks so often, in seconds, whether a signal has come. */
-#define MOMENT 0.1
 
 /* ---- a lock object ---- */
 
@@ -129,30 +125,6 @@ static int lock_init(PyObject *object, PyObject *args, PyObject *kwargs)
     return 0;
 }
 
-static double monotonic(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-/* The library does not return for a signal, so it is asked for a moment at a time. */
-static int wait_for(LockObject *self, double timeout)
-{
-    double end = monotonic() + timeout, left;
-    int rc;
-
-    for (;;) {
-        left = end - monotonic();
-        CALL_UNLOCKED(rc = dcache_lock_acquire(self->lock, left < MOMENT ? left : MOMENT))
-        if (rc != DCACHE_TIMEOUT || left < MOMENT)
-            return rc;
-        if (PyErr_CheckSignals() < 0)
-            return DCACHE_CALLBACK;
-    }
-}
-
 /* acquire(timeout): whether it was. */
 static PyObject *lock_acquire(PyObject *object, PyObject *arg)
 {
@@ -165,7 +137,11 @@ static PyObject *lock_acquire(PyObject *object, PyObject *arg)
     if (timeout == -1 && PyErr_Occurred())
         return NULL;
     if (lock_enter(&call, self) == 0) {
-        rc = wait_for(self, timeout);
+        CALL_UNLOCKED(rc = dcache_lock_acquire(self->lock, timeout))
+        if (rc == 0 && PyErr_Occurred()) { /* handed over while a signal ended the wait */
+            CALL_UNLOCKED((void)dcache_lock_release(self->lock))
+            rc = DCACHE_CALLBACK;
+        }
         if (rc == 0) {
             self->holds++;
             self->users++;

@@ -2,6 +2,7 @@
 #include "core.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -141,6 +142,46 @@ static int find_transaction(CacheObject *self, TxnObject **ret_txn)
             }
     Py_XDECREF(innermost);
     return rc;
+}
+
+/* ---- the GIL, and signals ---- */
+
+/* Of this thread: its state while it is in the library, and whether it has been there before. */
+static _Thread_local struct {
+    PyThreadState *unlocked;
+    bool known;
+} here;
+
+/* Python hears of a signal in its main thread, once that has the GIL. */
+static int look_for_signals(void *unused)
+{
+    PyThreadState *thread = here.unlocked;
+    int rc;
+
+    (void)unused;
+    if (!thread)
+        return 0;
+    call_lock(thread);
+    rc = PyErr_CheckSignals();
+    (void)call_unlock();
+    return rc;
+}
+
+PyThreadState *call_unlock(void)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+
+    if (!here.known && syscall(SYS_gettid) == getpid())
+        dcache_on_wait(look_for_signals, NULL);
+    here.known = true;
+    here.unlocked = thread;
+    return thread;
+}
+
+void call_lock(PyThreadState *thread)
+{
+    here.unlocked = NULL;
+    PyEval_RestoreThread(thread);
 }
 
 /* ---- calls ---- */

@@ -100,14 +100,14 @@ static int take_entry(struct call *call, const struct take *take, struct dcache_
     options.flags = value_flags(call);
     do {
         dcache_entry_clear(entry);
-        Py_BEGIN_ALLOW_THREADS
+        CALL_BEGIN_UNLOCKED
         if (take->item)
             rc = dcache_peekitem(call->cache, take->side, &options, entry);
         else if (take->remove)
             rc = dcache_pull(call->cache, take->prefix, take->side, &options, entry);
         else
             rc = dcache_peek(call->cache, take->prefix, take->side, &options, entry);
-        Py_END_ALLOW_THREADS
+        CALL_END_UNLOCKED
     } while (call_again(call, &rc, take->retry));
     return rc;
 }

@@ -46,7 +46,7 @@ static ssize_t read_stream(void *arg, void *buffer, size_t size)
     ssize_t got = -1;
     PyObject *chunk;
 
-    PyEval_RestoreThread(value->thread);
+    call_lock(value->thread);
     chunk = PyObject_CallMethod(value->stream, "read", "n", (Py_ssize_t)size);
     if (chunk && !PyBytes_Check(chunk)) {
         PyErr_Format(PyExc_TypeError, "read() of the value returned %s, not bytes",
@@ -58,7 +58,7 @@ static ssize_t read_stream(void *arg, void *buffer, size_t size)
         memcpy(buffer, PyBytes_AS_STRING(chunk), (size_t)got);
     }
     Py_XDECREF(chunk);
-    (void)PyEval_SaveThread();
+    (void)call_unlock();
     return got;
 }
 

@@ -16,7 +16,7 @@ static PyObject *remove_many(struct call *call, enum whole what, double now,
     do {
         int64_t removed = 0;
 
-        Py_BEGIN_ALLOW_THREADS
+        CALL_BEGIN_UNLOCKED
         if (what == EXPIRE)
             rc = dcache_expire(call->cache, now, &removed);
         else if (what == EVICT)
@@ -25,7 +25,7 @@ static PyObject *remove_many(struct call *call, enum whole what, double now,
             rc = dcache_cull(call->cache, &removed);
         else
             rc = dcache_clear(call->cache, &removed);
-        Py_END_ALLOW_THREADS
+        CALL_END_UNLOCKED
         total += removed;
     } while (call_again(call, &rc, retry));
     if (rc < 0 && rc != DCACHE_TIMEOUT)
