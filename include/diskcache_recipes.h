@@ -32,13 +32,15 @@ struct dcache_lock_options {
                         The end of a lease takes the lock from its holder, who learns of it when
                         renew or release fail with NOT_OWNER. */
     const struct dcache_value *tag; /* of its item in the cache; NULL: none */
+    struct dcache_lock *same_as;    /* in a transaction: the lock object that this one stands for */
 };
 
 /* A lock object: what this process knows of the lock `key`. Any thread may use it. */
 typedef struct dcache_lock dcache_lock;
 
-/* Make a lock object; writes nothing. `cache` must stay open longer, and be no transaction
- * (INVALID). */
+/* Make a lock object; writes nothing. `cache` must stay open longer. It may be a transaction: then what
+ * is done to the lock is part of it, and undone with it; nobody can be waited for, since nobody else
+ * can write; and with `same_as` what is acquired through either object is released through either. */
 DCACHE_API int dcache_lock_open(dcache *cache, const struct dcache_value *key,
                                 const struct dcache_lock_options *options, dcache_lock **ret_lock);
 
@@ -53,7 +55,8 @@ DCACHE_API void dcache_lock_close(dcache_lock *lock);
  * release; 5.6.3, which wakes nobody, is looked after every millisecond. A lock whose holder's
  * process is gone is taken over once that is seen, for which a waiter looks every 10 ms: on the
  * machine and in the pid namespace of the holder; elsewhere when its lease ends.
- * Fails: TIMEOUT (held by another), TYPE (the key holds something else). */
+ * Fails: TIMEOUT (held by another; in a transaction at once, with EDEADLK as sys_errno), TYPE (the key
+ * holds something else). */
 DCACHE_API int dcache_lock_acquire(dcache_lock *lock, double timeout);
 
 /* Give back what was acquired last. Fails: NOT_OWNER (it was not acquired through this object, by

@@ -18,15 +18,21 @@
 
 #define CLAIM_HELD 1 /* by another, who lives: no error */
 
+/* Of a LOCK: what its last acquire was marked with, and what the next one will be. */
+struct lock_marks {
+    _Atomic uint64_t held, next;
+};
+
 struct dcache_lock {
     struct dcache *cache; /* that of the key: a single directory */
     enum dcache_lock_kind kind;
     int64_t permits;
     double expire;
     struct dcache_value key, tag;
-    struct dcache_value holders; /* of a semaphore: the key of its second item */
-    struct owner self;           /* of who opened it */
-    _Atomic uint64_t held, next; /* of a LOCK: marks, of the last acquire and of the next */
+    struct dcache_value holders;   /* of a semaphore: the key of its second item */
+    struct owner self;             /* of who opened it */
+    struct lock_marks own, *marks; /* those in force: of a view in a transaction, another's */
+    bool scoped;                   /* its cache is a transaction */
     struct bell bell;
 };
 

@@ -132,12 +132,15 @@ static int check_mine(const struct hold *hold)
     return is_mine(hold) ? 0 : os_fail(DCACHE_NOT_OWNER, "the lock is not ours");
 }
 
-/* The last hold goes to who has waited longest for it, else the item goes: L4. */
+/* The last hold goes to who has waited longest for it, else the item goes: L4. What may be undone is not
+ * passed on. */
 static int pass_on(struct dcache_lock *lock, dcache *txn, struct handover *next)
 {
     struct dcache_set_options options = claim_options(lock);
     char line[OWNER_TEXT];
 
+    if (lock->scoped)
+        return dcache_delete(txn, &lock->key);
     *next = handover_choose(lock->cache, &lock->key, line, &options.expire);
     return next->place ? write_hold(lock, txn, line, 1, &options) : dcache_delete(txn, &lock->key);
 }

@@ -30,13 +30,28 @@ static int copy_value(const struct dcache_value *value, struct dcache_value *ret
 static int check_options(dcache *cache, const struct dcache_value *key,
                          const struct dcache_lock_options *options)
 {
-    if (!cache || dcache_shard_for(cache, key)->scope)
-        return os_fail(DCACHE_INVALID, "a lock needs a cache that is no transaction");
+    if (!cache)
+        return os_fail(DCACHE_INVALID, "a lock needs a cache");
     if (!key || key->type > DCACHE_PICKLE || (value_is_data(key) && !key->data && key->size > 0))
         return os_fail(DCACHE_INVALID, "a lock needs a key");
     if ((unsigned)options->kind > DCACHE_SEMAPHORE || options->permits < 0 ||
         !(options->expire >= 0))
         return os_fail(DCACHE_INVALID, "kind, permits or expire of a lock cannot be so");
+    return 0;
+}
+
+static int choose_marks(struct dcache_lock *lock, const struct dcache_lock *same)
+{
+    if (same) {
+        lock->self = same->self;
+        lock->marks = same->marks;
+        return 0;
+    }
+    if (os_random(&lock->self.mark, sizeof lock->self.mark) < 0)
+        return os_fail_errno("random bytes for a lock");
+    lock->marks = &lock->own;
+    lock->own.held = lock->self.mark;
+    lock->own.next = lock->self.mark + 1;
     return 0;
 }
 
@@ -54,6 +69,7 @@ int dcache_lock_open(dcache *cache, const struct dcache_value *key,
     if (!lock)
         return DCACHE_NOMEM;
     lock->cache = dcache_shard_for(cache, key);
+    lock->scoped = lock->cache->scope != NULL;
     lock->kind = options.kind;
     lock->permits = options.permits ? options.permits : 1;
     lock->expire = options.expire;
@@ -64,14 +80,12 @@ int dcache_lock_open(dcache *cache, const struct dcache_value *key,
         rc = permits_holders_key(key, &lock->holders);
     if (rc == 0)
         rc = owner_self(&lock->self);
-    if (rc == 0 && os_random(&lock->self.mark, sizeof lock->self.mark) < 0)
-        rc = os_fail_errno("random bytes for a lock");
+    if (rc == 0)
+        rc = choose_marks(lock, options.same_as);
     if (rc < 0) {
         dcache_lock_close(lock);
         return rc;
     }
-    lock->held = lock->self.mark;
-    lock->next = lock->self.mark + 1;
     lock->bell = bell_of(lock->cache, &lock->key);
     *ret_lock = lock;
     return 0;
@@ -99,7 +113,7 @@ static int find_self(const struct dcache_lock *lock, struct owner *ret_self)
     if (getpid() != lock->self.pid)
         rc = owner_self(ret_self);
     ret_self->mark = lock->kind == DCACHE_RLOCK  ? (uint64_t)gettid()
-                     : lock->kind == DCACHE_LOCK ? atomic_load(&lock->held)
+                     : lock->kind == DCACHE_LOCK ? atomic_load(&lock->marks->held)
                                                  : lock->self.mark;
     return rc;
 }
@@ -194,6 +208,8 @@ static int acquire(struct dcache_lock *lock, const struct owner *self, int64_t d
 
     if (rc != CLAIM_HELD)
         return rc;
+    if (lock->scoped) /* its release would have to wait for the end of this transaction */
+        return os_fail_deadlock();
     if (lock->kind != DCACHE_SEMAPHORE && deadline > 0) {
         owner_format(self, line);
         place = handover_join(lock->cache, &lock->key, line, lock->expire);
@@ -215,10 +231,10 @@ int dcache_lock_acquire(dcache_lock *lock, double timeout)
     if (rc < 0)
         return rc;
     if (lock->kind == DCACHE_LOCK) /* else a thread could take another's hold for its own */
-        self.mark = atomic_fetch_add(&lock->next, 1);
+        self.mark = atomic_fetch_add(&lock->marks->next, 1);
     rc = acquire(lock, &self, deadline);
     if (rc == 0 && lock->kind == DCACHE_LOCK)
-        atomic_store(&lock->held, self.mark);
+        atomic_store(&lock->marks->held, self.mark);
     return rc;
 }
 

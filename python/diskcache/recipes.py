@@ -62,7 +62,10 @@ class _Held:
 
     A waiter sleeps until it is woken by a release. What a process holds that has died is free again,
     on the same machine at once, else when `expire` seconds (the lease) have passed. Nobody's hold is
-    evicted from the cache. Not for use inside a transaction, where nobody else could release."""
+    evicted from the cache.
+
+    Inside a transaction of the same cache it is part of it: others see it with the commit, a rollback undoes
+    it, and nobody is waited for, since no other could release."""
 
     _kind = _LOCK
     _value = 1
@@ -80,7 +83,8 @@ class _Held:
 
     def acquire(self, *, blocking=True, timeout=None):
         """Take it, and return whether it was taken: with `blocking` False without waiting, else after
-        `timeout` seconds at most (None: however long it takes)."""
+        `timeout` seconds at most (None: however long it takes). Raises RuntimeError if that would be for
+        ever, in a transaction."""
         if not blocking:
             return self._lock.acquire(0)
         return self._lock.acquire(math.inf if timeout is None else timeout)

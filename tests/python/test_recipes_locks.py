@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from packages import is_ours
+from packages import expect, is_ours
 
 KINDS = ['Lock', 'RLock', 'BoundedSemaphore']
 
@@ -196,10 +196,60 @@ def test_the_cache_may_be_closed_while_a_lock_is_held(package, cache):
     assert not lock.locked()
 
 
-def test_no_lock_inside_a_transaction(ours, plain):
-    with plain.transact():
-        with pytest.raises(RuntimeError, match='transaction'):
-            ours.Lock(plain, 'lock').acquire()
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_lock_inside_a_transaction_is_part_of_it(package, cache, kind):
+    lock = getattr(package, kind)(cache, 'lock')
+    with cache.transact():
+        with lock:
+            cache['k'] = 1
+        lock.acquire()
+    with pytest.raises(ZeroDivisionError), cache.transact():
+        lock.release()
+        1 / 0
+    assert cache['k'] == 1 and 'lock' in cache
+    lock.release()
+    assert kind == 'RLock' or not getattr(lock, 'locked', lambda: False)()
+
+
+def test_a_lock_that_is_undone_with_its_transaction_is_free(package, cache):
+    lock, other = package.Lock(cache, 'lock'), package.Lock(cache, 'lock')
+    with pytest.raises(ZeroDivisionError), cache.transact():
+        lock.acquire()
+        1 / 0
+    assert not other.locked()
+    with other:
+        assert lock.locked()
+
+
+def test_a_lock_of_another_inside_a_transaction(package, cache):
+    """Its holder cannot release it before the transaction ends, which would wait for him: 5.6.3 waits until
+    the lease ends."""
+    package.Lock(cache, 'lock', expire=0.3).acquire()
+    lock = package.Lock(cache, 'lock')
+    with cache.transact():
+        begin = time.monotonic()
+        if is_ours(package):
+            assert lock.acquire(blocking=False) is False
+            assert lock.acquire(timeout=60) is False
+            with pytest.raises(RuntimeError, match='transaction'):
+                lock.acquire()
+        else:
+            lock.acquire()
+        expect(package, time.monotonic() - begin < 0.25, True, False)
+
+
+def test_the_record_of_a_lock_where_the_disk_has_hooks(package, tmp_path):
+    with package.Cache(tmp_path, disk=package.JSONDisk) as cache:
+        with package.Lock(cache, 'lock'):
+            assert 'lock' in cache and list(cache) == ['lock']
+            if is_ours(package):
+                with pytest.raises(TypeError):
+                    cache.get('lock')
+            else:
+                assert cache.get('lock') is None
+        assert 'lock' not in cache
+        with package.RLock(cache, 'lock'), package.BoundedSemaphore(cache, 'semaphore'):
+            assert 'lock' in cache and 'semaphore' in cache
 
 
 def test_what_is_no_cache_is_refused(ours):

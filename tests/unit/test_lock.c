@@ -7,6 +7,7 @@
 #include "pickle.h"
 #include "sandbox.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -703,17 +704,101 @@ static void another_value_under_the_key_is_an_error(void **state)
     dcache_lock_close(semaphore);
 }
 
+/* ---- in a transaction ---- */
+
+/* What stands for `lock` there. */
+static dcache_lock *inside(dcache *txn, enum dcache_lock_kind kind, dcache_lock *lock)
+{
+    struct dcache_lock_options options = DCACHE_OPTIONS(struct dcache_lock_options);
+    struct dcache_value key = dcache_text("k");
+    dcache_lock *view = NULL;
+
+    options.kind = kind;
+    options.same_as = lock;
+    assert_int_equal(dcache_lock_open(txn, &key, &options, &view), 0);
+    return view;
+}
+
+static void what_a_transaction_did_to_a_lock_is_undone_with_it(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    {
+        dcache_lock *lock = of_kind(*kind), *view;
+        dcache *txn;
+
+        assert_int_equal(dcache_begin(cache, -1, &txn), 0);
+        view = inside(txn, *kind, lock);
+        assert_int_equal(dcache_lock_acquire(view, 0), 0);
+        assert_int_equal(state_of(view).mine, 1);
+        assert_int_equal(state_of(lock).holds, 0); /* for who looks from outside */
+        dcache_rollback(txn);
+        dcache_lock_close(view);
+        assert_int_equal(dcache_lock_release(lock), DCACHE_NOT_OWNER);
+        assert_int_equal(count_of(cache), 0);
+        dcache_lock_close(lock);
+    }
+}
+
+static void what_is_acquired_inside_is_released_outside_and_the_reverse(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    {
+        dcache_lock *lock = of_kind(*kind), *view;
+        dcache *txn;
+
+        assert_int_equal(dcache_begin(cache, -1, &txn), 0);
+        view = inside(txn, *kind, lock);
+        assert_int_equal(dcache_lock_acquire(view, 0), 0);
+        assert_int_equal(dcache_commit(txn), 0);
+        dcache_lock_close(view);
+        assert_int_equal(state_of(lock).mine, 1);
+        assert_int_equal(dcache_lock_release(lock), 0);
+        assert_int_equal(dcache_lock_acquire(lock, 0), 0);
+        assert_int_equal(dcache_begin(cache, -1, &txn), 0);
+        view = inside(txn, *kind, lock);
+        assert_int_equal(dcache_lock_renew(view, 10), 0);
+        assert_int_equal(dcache_lock_release(view), 0);
+        assert_int_equal(dcache_commit(txn), 0);
+        dcache_lock_close(view);
+        assert_int_equal(count_of(cache), 0);
+        dcache_lock_close(lock);
+    }
+}
+
+static void in_a_transaction_nobody_is_waited_for(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    {
+        dcache_lock *holder = of_kind(*kind), *lock = of_kind(*kind), *view;
+        dcache *txn;
+
+        if (*kind == DCACHE_RLOCK) /* the thread's own would be acquired once more */
+            continue;
+        assert_int_equal(dcache_lock_acquire(holder, 0), 0);
+        assert_int_equal(dcache_begin(cache, -1, &txn), 0);
+        view = inside(txn, *kind, lock);
+        assert_int_equal(dcache_lock_acquire(view, DCACHE_FOREVER), DCACHE_TIMEOUT);
+        assert_int_equal(dcache_last_error()->sys_errno, EDEADLK);
+        dcache_rollback(txn);
+        dcache_lock_close(view);
+        assert_int_equal(dcache_lock_release(holder), 0);
+        dcache_lock_close(lock);
+        dcache_lock_close(holder);
+    }
+}
+
 /* ---- misuse ---- */
 
 static void a_lock_within_the_threads_own_transaction_times_out(void **state)
 {
-    struct dcache_value key = dcache_text("k");
     dcache_lock *lock = of_kind(DCACHE_LOCK), *none = NULL;
     dcache *txn;
 
     (void)state;
     assert_int_equal(dcache_begin(cache, -1, &txn), 0);
-    assert_int_equal(dcache_lock_open(txn, &key, NULL, &none), DCACHE_INVALID);
     assert_int_equal(dcache_lock_acquire(lock, DCACHE_FOREVER), DCACHE_TIMEOUT);
     dcache_rollback(txn);
     assert_int_equal(dcache_lock_acquire(lock, (double)NAN), DCACHE_INVALID);
@@ -778,6 +863,9 @@ int main(void)
         TEST(on_a_network_another_boot_may_be_another_machine),
         TEST(what_563_holds_is_held),
         TEST(another_value_under_the_key_is_an_error),
+        TEST(what_a_transaction_did_to_a_lock_is_undone_with_it),
+        TEST(what_is_acquired_inside_is_released_outside_and_the_reverse),
+        TEST(in_a_transaction_nobody_is_waited_for),
         TEST(a_lock_within_the_threads_own_transaction_times_out),
         TEST(a_barrier_holds_its_lock_during_the_call),
     };

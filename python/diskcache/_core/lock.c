@@ -1,6 +1,7 @@
 /* lock.c - what Lock, RLock and BoundedSemaphore are made of: an object for one key of a cache. */
 #include "recipes.h"
 
+#include <math.h>
 #include <unistd.h>
 
 /* ---- a lock object ---- */
@@ -20,7 +21,8 @@ typedef struct {
     bool lost; /* a hold has ended before its release */
 } LockObject;
 
-static int lock_open(struct call *call, LockObject *self)
+/* On the directory, or on the transaction of the call. */
+static int lock_open(struct call *call, LockObject *self, dcache *cache, dcache_lock **ret_lock)
 {
     struct dcache_lock_options options = self->options;
     PyObject *tag_owned = NULL;
@@ -28,17 +30,14 @@ static int lock_open(struct call *call, LockObject *self)
     struct key key = {0};
     int rc = -1;
 
+    options.same_as = self->lock;
     if (key_in(&key, call, self->key) == 0 &&
         args_plain(call->state, self->tag, &tag, &tag_owned) == 0) {
         options.tag = self->tag == Py_None ? NULL : &tag;
-        rc = dcache_lock_open(call->handle->cache, &key.value, &options, &self->lock);
-        if (rc < 0) {
-            self->lock = NULL;
+        rc = dcache_lock_open(cache, &key.value, &options, ret_lock);
+        if (rc < 0)
             errors_raise(call->state, rc, NULL);
-        }
     }
-    if (rc == 0)
-        self->handle = call->handle;
     Py_XDECREF(tag_owned);
     key_clear(&key);
     return rc < 0 ? -1 : 0;
@@ -72,23 +71,35 @@ static void lock_leave(LockObject *self)
     opened_release(handle);
 }
 
-/* Begin a call; lock_leave() and call_end() belong to it. */
-static int lock_enter(struct call *call, LockObject *self)
+/* A call, and the library's object that it is about: inside a transaction one for this call only. */
+struct lock_call {
+    struct call call;
+    dcache_lock *lock;
+    bool entered;
+};
+
+static int lock_enter(struct lock_call *c, LockObject *self)
 {
-    memset(call, 0, sizeof *call);
+    struct call *call = &c->call;
+
+    memset(c, 0, sizeof *c);
     if (!self->cache) {
         PyErr_SetString(PyExc_ValueError, "the lock has no cache");
         return -1;
     }
     if (call_begin(call, self->cache) < 0)
         return -1;
-    if (call->txn) {
-        PyErr_SetString(PyExc_RuntimeError, "a lock has no use inside a transaction");
-        return -1;
+    if (!self->lock) {
+        if (lock_open(call, self, call->handle->cache, &self->lock) < 0)
+            return -1;
+        self->handle = call->handle;
     }
-    if (!self->lock && lock_open(call, self) < 0)
+    if (!call->txn)
+        c->lock = self->lock;
+    else if (lock_open(call, self, call->cache, &c->lock) < 0)
         return -1;
     lock_use(self);
+    c->entered = true;
     if (self->pid != getpid()) { /* what the parent holds is not this process's */
         self->pid = getpid();
         self->users -= self->holds;
@@ -96,6 +107,15 @@ static int lock_enter(struct call *call, LockObject *self)
         self->lost = false;
     }
     return 0;
+}
+
+static void lock_exit(struct lock_call *c, LockObject *self)
+{
+    if (c->lock != self->lock)
+        dcache_lock_close(c->lock);
+    if (c->entered)
+        lock_leave(self);
+    call_end(&c->call);
 }
 
 static int lock_init(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -131,15 +151,15 @@ static PyObject *lock_acquire(PyObject *object, PyObject *arg)
     LockObject *self = (LockObject *)object;
     double timeout = PyFloat_AsDouble(arg);
     PyObject *result = NULL;
-    struct call call;
+    struct lock_call c;
     int rc;
 
     if (timeout == -1 && PyErr_Occurred())
         return NULL;
-    if (lock_enter(&call, self) == 0) {
-        CALL_UNLOCKED(rc = dcache_lock_acquire(self->lock, timeout))
+    if (lock_enter(&c, self) == 0) {
+        CALL_UNLOCKED(rc = dcache_lock_acquire(c.lock, timeout))
         if (rc == 0 && PyErr_Occurred()) { /* handed over while a signal ended the wait */
-            CALL_UNLOCKED((void)dcache_lock_release(self->lock))
+            CALL_UNLOCKED((void)dcache_lock_release(c.lock))
             rc = DCACHE_CALLBACK;
         }
         if (rc == 0) {
@@ -147,13 +167,17 @@ static PyObject *lock_acquire(PyObject *object, PyObject *arg)
             self->users++;
             self->lost = false;
         }
-        if (rc == 0 || rc == DCACHE_TIMEOUT)
+        if (rc == DCACHE_TIMEOUT &&
+            isinf(timeout)) /* at once, since its holder would wait for us */
+            PyErr_SetString(PyExc_RuntimeError,
+                            "another holds the lock, who cannot release it before "
+                            "the end of this thread's transaction");
+        else if (rc == 0 || rc == DCACHE_TIMEOUT)
             result = PyBool_FromLong(rc == 0);
         else
-            errors_raise(call.state, rc, NULL);
-        lock_leave(self);
+            errors_raise(c.call.state, rc, NULL);
     }
-    call_end(&call);
+    lock_exit(&c, self);
     return result;
 }
 
@@ -163,18 +187,17 @@ static PyObject *lock_release(PyObject *object, PyObject *unused)
 {
     LockObject *self = (LockObject *)object;
     PyObject *result = NULL;
-    struct call call;
+    struct lock_call c;
     bool held, foreign;
     int rc;
 
     (void)unused;
-    if (lock_enter(&call, self) == 0) {
+    if (lock_enter(&c, self) == 0) {
         held = self->holds > 0;
         foreign = !held && !self->lost && self->options.kind != DCACHE_RLOCK;
         do {
-            CALL_UNLOCKED(rc = foreign ? dcache_lock_break(self->lock)
-                                       : dcache_lock_release(self->lock))
-        } while (call_again(&call, &rc, true));
+            CALL_UNLOCKED(rc = foreign ? dcache_lock_break(c.lock) : dcache_lock_release(c.lock))
+        } while (call_again(&c.call, &rc, true));
         if (held && (rc == 0 || rc == DCACHE_NOT_OWNER)) {
             self->holds--;
             lock_leave(self);
@@ -184,10 +207,9 @@ static PyObject *lock_release(PyObject *object, PyObject *unused)
         if (rc == 0 || rc == DCACHE_NOT_OWNER || rc == DCACHE_NOT_FOUND)
             result = PyBool_FromLong(rc == 0);
         else
-            errors_raise(call.state, rc, NULL);
-        lock_leave(self);
+            errors_raise(c.call.state, rc, NULL);
     }
-    call_end(&call);
+    lock_exit(&c, self);
     return result;
 }
 
@@ -196,23 +218,22 @@ static PyObject *lock_renew(PyObject *object, PyObject *arg)
 {
     LockObject *self = (LockObject *)object;
     PyObject *result = NULL;
-    struct call call;
+    struct lock_call c;
     double expire;
     int rc;
 
-    if (lock_enter(&call, self) == 0) {
-        rc = args_expire(call.state, arg, &expire) < 0 ? DCACHE_CALLBACK : 0;
+    if (lock_enter(&c, self) == 0) {
+        rc = args_expire(c.call.state, arg, &expire) < 0 ? DCACHE_CALLBACK : 0;
         if (rc == 0)
             do {
-                CALL_UNLOCKED(rc = dcache_lock_renew(self->lock, expire))
-            } while (call_again(&call, &rc, true));
+                CALL_UNLOCKED(rc = dcache_lock_renew(c.lock, expire))
+            } while (call_again(&c.call, &rc, true));
         if (rc == 0 || rc == DCACHE_NOT_OWNER)
             result = PyBool_FromLong(rc == 0);
         else
-            errors_raise(call.state, rc, NULL);
-        lock_leave(self);
+            errors_raise(c.call.state, rc, NULL);
     }
-    call_end(&call);
+    lock_exit(&c, self);
     return result;
 }
 
@@ -222,18 +243,17 @@ static PyObject *lock_state(PyObject *object, PyObject *unused)
     LockObject *self = (LockObject *)object;
     struct dcache_lock_state state;
     PyObject *result = NULL;
-    struct call call;
+    struct lock_call c;
     int rc;
 
     (void)unused;
-    if (lock_enter(&call, self) == 0) {
-        CALL_UNLOCKED(rc = dcache_lock_state(self->lock, &state))
+    if (lock_enter(&c, self) == 0) {
+        CALL_UNLOCKED(rc = dcache_lock_state(c.lock, &state))
         result = rc == 0
                      ? Py_BuildValue("(LN)", (long long)state.holds, PyBool_FromLong(state.mine))
-                     : errors_raise(call.state, rc, NULL);
-        lock_leave(self);
+                     : errors_raise(c.call.state, rc, NULL);
     }
-    call_end(&call);
+    lock_exit(&c, self);
     return result;
 }
 
