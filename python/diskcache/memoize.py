@@ -8,9 +8,11 @@ import contextlib
 import datetime
 import functools
 import inspect
+import math
 import pickle
 import threading
 
+from . import _core
 from .disk import ENOVAL
 
 CacheInfo = collections.namedtuple('CacheInfo', 'hits misses')
@@ -48,26 +50,50 @@ def _reads_as_keywords(args):
     return False
 
 
+class _Turn:
+    def __init__(self, lock):
+        self.lock = lock
+        self.users = 0
+        self.taken = False  # by this thread or task, if that has the lock: its function calls itself
+
+
 class _Turns:
     """Threads, or tasks of one event loop, that want one key go one after the other."""
 
     def __init__(self, make_lock):
         self._make_lock = make_lock
         self._guard = threading.Lock()
-        self._locks = {}
+        self._turns = {}
 
     @contextlib.contextmanager
-    def lock(self, key):
+    def turn(self, key):
         with self._guard:
-            entry = self._locks.setdefault(key, [self._make_lock(), 0])
-            entry[1] += 1
+            turn = self._turns.setdefault(key, _Turn(self._make_lock()))
+            turn.users += 1
         try:
-            yield entry[0]
+            yield turn
         finally:
             with self._guard:
-                entry[1] -= 1
-                if entry[1] == 0:
-                    del self._locks[key]
+                turn.users -= 1
+                if turn.users == 0:
+                    del self._turns[key]
+
+
+# Of processes, one computes what several want; who has died is known by its claim, on another machine once
+# this has ended.
+_LEASE = 60.0
+_MOMENT = 0.01
+
+
+def _flight(cache, key):
+    """The claim of who computes, as the C library has it. None: in a transaction, which others wait for
+    anyway."""
+    if cache._txn_id is not None:
+        return None
+    name = _core.key_pickle(key, 5)
+    if cache._custom:
+        name = name.hex()  # not every Disk takes bytes
+    return _core.Lock(cache, ('diskcache.flight', name), _LEASE, None, 0, 1)
 
 
 class _Memo:
@@ -151,8 +177,17 @@ def _plain_wrapper(memo, func, turns):
         if result is not ENOVAL:
             memo.hits += 1
             return result
-        with turns.lock(pickle.dumps(key)) as lock, lock:
-            return call(key, args, kwargs)
+        with turns.turn(pickle.dumps(key)) as turn, turn.lock:
+            flight = None if turn.taken else _flight(memo.cache, key)
+            if flight is None:
+                return call(key, args, kwargs)
+            flight.acquire(math.inf)
+            turn.taken = True
+            try:
+                return call(key, args, kwargs)
+            finally:
+                turn.taken = False
+                flight.release()
 
     return wrapper
 
@@ -170,10 +205,20 @@ def _async_wrapper(memo, func, turns):
         key = wrapper.__cache_key__(*args, **kwargs)
         if turns is None:
             return await call(key, args, kwargs)
-        turn = (id(asyncio.get_running_loop()), pickle.dumps(key))
-        with turns.lock(turn) as lock:
-            async with lock:
-                return await call(key, args, kwargs)
+        result = memo.load(key)
+        if result is not ENOVAL:
+            memo.hits += 1
+            return result
+        with turns.turn((id(asyncio.get_running_loop()), pickle.dumps(key))) as turn:
+            async with turn.lock:
+                flight = _flight(memo.cache, key)
+                while flight is not None and not flight.acquire(0):
+                    await asyncio.sleep(_MOMENT)
+                try:
+                    return await call(key, args, kwargs)
+                finally:
+                    if flight is not None:
+                        flight.release()
 
     return wrapper
 
@@ -196,7 +241,7 @@ def memoize(
     `typed` also of their types; arguments whose names or positions are in `ignore` do not count.
     With `key`, a function of the same arguments makes it; with `bind`, arguments that mean the
     same, given by position, by name or by default, are the same. With `single_flight`, only one of
-    the threads or tasks that want one result at a time computes it, and the others wait.
+    the threads, tasks and processes that want one result at a time computes it, and the others wait.
 
     The function gets `__cache_key__`, which tells the key of a call, `cache_info` and
     `cache_clear`. It may be one of `async def`.

@@ -5,6 +5,9 @@ SPDX-License-Identifier: Apache-2.0
 
 import asyncio
 import datetime
+import multiprocessing
+import os
+import signal
 import threading
 
 import pytest
@@ -94,6 +97,73 @@ def test_one_thread_computes_and_the_others_wait(cache):
     for thread in threads:
         thread.join()
     assert calls == [1] and results == [-1] * 8
+
+
+FORK = multiprocessing.get_context('fork')
+
+
+def in_processes(function, count):
+    processes = [FORK.Process(target=function) for _ in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    return [process.exitcode for process in processes]
+
+
+@pytest.mark.parametrize('disk', [diskcache.Disk, diskcache.JSONDisk])
+def test_one_process_computes_and_the_others_wait(tmp_path, disk):
+    begun = FORK.Semaphore(0)
+
+    def work():
+        with diskcache.Cache(tmp_path, disk=disk) as cache:
+
+            @cache.memoize(name='f', single_flight=True)
+            def f(x):
+                cache.incr('calls')
+                for _ in range(4):
+                    assert begun.acquire(timeout=60)
+                return -x
+
+            begun.release()
+            os._exit(f(7) != -7)
+
+    assert in_processes(work, 4) == [0] * 4
+    with diskcache.Cache(tmp_path, disk=disk) as cache:
+        assert cache['calls'] == 1 and len(cache) == 2  # the result, and no claim
+
+
+def test_who_dies_computing_is_not_waited_for(tmp_path):
+    def work(die):
+        with diskcache.Cache(tmp_path) as cache:
+
+            @cache.memoize(name='f', single_flight=True)
+            def f():
+                if die:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return 5
+
+            os._exit(f() != 5)
+
+    assert in_processes(lambda: work(True), 1) == [-signal.SIGKILL]
+    assert in_processes(lambda: work(False), 2) == [0, 0]
+
+
+def test_single_flight_inside_a_transaction_and_itself(cache):
+    @cache.memoize(single_flight=True)
+    def f(n):
+        return n and 1 + f(n - 1)
+
+    deeper = []
+
+    @cache.memoize(single_flight=True)
+    def g():
+        deeper.append(1)
+        return 1 if len(deeper) == 3 else g()
+
+    with cache.transact():
+        assert f(5) == 5
+    assert f(7) == 7 and g() == 1
 
 
 def test_a_failure_is_not_kept_and_the_next_one_tries(cache):
