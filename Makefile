@@ -65,6 +65,11 @@ tsan: ready-to-check
 valgrind: ready-to-check
 	@scripts/test.sh valgrind
 
+# The Python package under memcheck: every kind of object, most methods.
+valgrind-python: ready-to-check
+	@PYTHONMALLOC=malloc valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite \
+		--show-leak-kinds=definite --error-exitcode=9 $$(scripts/python.sh) tests/python/memory.py 2
+
 coverage: ready-to-check
 	@scripts/test.sh coverage
 
@@ -86,5 +91,5 @@ ready-to-check:
 ready-to-bench:
 	@scripts/bootstrap.sh bench
 
-.PHONY: all demo python pythons check bench docs install torture soak sanitize tsan valgrind coverage tidy format clean \
+.PHONY: all demo python pythons check bench docs install torture soak sanitize tsan valgrind valgrind-python coverage tidy format clean \
 	ready-to-build ready-to-check ready-to-bench
