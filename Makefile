@@ -33,9 +33,17 @@ bench: ready-to-bench
 	@$$(scripts/peers.sh) bench/bench.py build/plain/tests/bench --ours "$$(scripts/python.sh)" \
 		--json build/bench.json --plots build/bench $(BENCH_ARGS)
 
+# What `make bench` has measured, into docs/PERFORMANCE.md, docs/plots and README.md.
+report:
+	@$$(scripts/peers.sh) bench/report.py build/bench.json --readme
+
 # The site, in build/site/html.
 docs: ready-to-build
 	@scripts/docs.sh
+
+# Packages for Debian, in build/deb, and a use of each.
+deb: ready-to-package
+	@scripts/deb.sh
 
 install: all
 	@scripts/install.sh
@@ -88,8 +96,12 @@ ready-to-build:
 ready-to-check:
 	@scripts/bootstrap.sh check
 
+ready-to-package:
+	@scripts/bootstrap.sh package
+
 ready-to-bench:
 	@scripts/bootstrap.sh bench
 
-.PHONY: all demo python pythons check bench docs install torture soak sanitize tsan valgrind valgrind-python coverage tidy format clean \
-	ready-to-build ready-to-check ready-to-bench
+.PHONY: all demo python pythons check bench report docs deb install torture soak sanitize tsan valgrind \
+	valgrind-python coverage tidy format clean \
+	ready-to-build ready-to-check ready-to-bench ready-to-package

@@ -1,6 +1,5 @@
 #!/bin/sh
-# bootstrap.sh build|check|bench: see to it that the tools are there that building, checking or measuring
-# needs.
+# bootstrap.sh build|check|bench|package: see to it that the tools are there that this needs.
 # What is missing is named, with its use, and installed as Debian packages. When nothing is
 # missing this takes a moment and uses no network.
 set -eu
@@ -41,6 +40,10 @@ gdbm_there() {
     /usr/bin/python3 -c 'import dbm.gnu'
 }
 
+installed() {
+    dpkg-query -W -f '${Status}' "$1" | grep -q ' installed$'
+}
+
 sanitizers_there() {
     ls /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-"$(uname -m)".a ||
         { dir=$(clang -print-resource-dir) && ls "$dir"/lib/*/libclang_rt.asan*.a; }
@@ -61,6 +64,16 @@ if [ "${1:-build}" = bench ]; then
     want python3-gdbm 'a peer' gdbm_there
     want python3-dev 'headers for the Python extension' python_headers_there
     want python3-venv 'environments for the peers' venv_works
+fi
+
+if [ "${1:-build}" = package ]; then
+    want dpkg-dev 'builds Debian packages' installed dpkg-dev
+    want debhelper 'the same' installed debhelper
+    want dh-python 'the same, of Python' installed dh-python
+    want lintian 'looks at Debian packages' runs lintian
+    want meson 'the same' installed meson # others in the path are not used
+    want python3-dev 'headers for the Python extension' python_headers_there
+    want man-db 'shows manual pages' runs man
 fi
 
 if [ "${1:-build}" = check ]; then
