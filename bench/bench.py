@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import sqlite3
+import subprocess
 import sys
 import tempfile
 
@@ -46,8 +47,17 @@ def about(program):
         'processor': models[0] if models else platform.machine(),
         'cores': os.cpu_count(),
         'load': os.getloadavg()[0],
+        'commit': revision(),
         'program': program,
     }
+
+
+def revision():
+    try:
+        return subprocess.check_output(['git', 'describe', '--always', '--dirty'], cwd=HERE, text=True,
+                                       stderr=subprocess.DEVNULL).strip()  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
 
 
 def arguments():
@@ -68,7 +78,7 @@ def arguments():
 def main():
     args = arguments()
     program = os.path.abspath(args.program)
-    report = {'system': about(program), 'command': 'make bench BENCH_ARGS=--quick' if args.quick else 'make bench'}
+    report = {'system': about(program), 'command': 'make bench' + ' BENCH_ARGS=--quick' * args.quick}
     scale, seconds = (3, args.seconds / 4) if args.quick else (1, args.seconds)
     chosen = args.parts.split(',') if args.parts else None
     parts = [part for part in comparisons(program, args.ours) if not chosen or part.name in chosen]
@@ -78,8 +88,9 @@ def main():
           'Python %(python)s' % report['system'])  # fmt: skip
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
         for seed in range(1, (args.rounds or (2 if args.quick else 5)) + 1):
-            for part in parts:
-                part.round(folder, seed, scale, seconds)
+            for part in parts:  # if quick, eight processes once
+                part.round(folder, seed, scale, 0 if args.quick and seed > 1 else seconds)
+        report['parts'] = {part.name: part.title for part in parts}
         report['rows'] = [row for part in parts for row in part.print()]
         if args.ours and not args.only and (not chosen or 'peers' in chosen):
             report.update(peers.measure(folder, args.quick, program, args.ours, sys.executable))

@@ -92,8 +92,11 @@ class Comparison:
         return bool(self.modes or self.eight)
 
     def round(self, folder, seed, scale, seconds):
+        """One more round; with `seconds` 0, nothing of eight processes."""
         for mode, (operations, _) in self.modes.items():
             self._single(folder, mode, max(1, operations // scale), seed)
+        if not seconds:
+            return
         for mode in self.eight:
             self._several(folder, mode, seconds, seed)
         self.seconds += seconds

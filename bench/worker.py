@@ -119,7 +119,7 @@ def mode_many(make, rng, operations):
     for n in range(operations):
         items = {'key-%d' % (n % 5 * BATCH + i): value for i in range(BATCH)}
         start = now()
-        if hasattr(cache, 'set_many'):
+        if hasattr(type(cache), 'set_many'):  # FanoutCache of 5.6.3 asserts for others
             cache.set_many(items)
         else:
             with cache.transact():

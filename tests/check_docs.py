@@ -1,4 +1,4 @@
-"""Every example of the site does what the page says: check_docs.py [PAGE...].
+"""Every example of the site and of README.md does what the page says: check_docs.py [PAGE...].
 
 A page's blocks of Python, shell and C are run in turn in one directory, those of Python in one namespace; a block
 of text right behind one is what it prints. A block that cannot be run has `<!-- not run: WHY -->` before it.
@@ -95,7 +95,7 @@ def run_forked(path):
 
 
 def main():
-    paths = [Path(name).resolve() for name in sys.argv[1:]] or sorted((ROOT / 'docs/site').rglob('*.md'))
+    paths = [Path(name).resolve() for name in sys.argv[1:]] or [ROOT / 'README.md', *sorted((ROOT / 'docs/site').rglob('*.md'))]
     passed = failed = 0
     for path in paths:
         done, bad = run_forked(path)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Each program in examples/, and the lines of C and of shell that README.md shows, do what they say.
+# Each program in examples/ does what it says.
 # A new example gets a function here, try_NAME, that runs it in an empty directory.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,11 +12,6 @@ export LD_LIBRARY_PATH=$build PATH=$build:$PATH
 
 compile() {
     "${CC:-cc}" -Wall -Wextra -Werror -Iinclude -o "$2" "$1" -L"$build" -ldiskcache -pthread
-}
-
-# The n-th block of README.md in a language.
-block() {
-    awk -v fence="\`\`\`$1" '$0 == fence { on = 1; next } /^```/ { if (on) exit } on' README.md
 }
 
 expect() {
@@ -107,17 +102,3 @@ for path in examples/*.c; do
     "try_$name"
     cd "$root"
 done
-
-block c >"$tmp/readme.c"
-compile "$tmp/readme.c" "$tmp/readme"
-cd "$tmp"
-expect 'Ada, 36' "$("$tmp/readme")"
-
-cd "$root"
-block sh >"$tmp/readme.sh"
-cd "$tmp"
-export HOME=$tmp
-sh -eu "$tmp/readme.sh" >"$tmp/out"
-expect 'hello1' "$(head -n 1 "$tmp/out")" # get adds no newline to a text
-expect '1 removed' "$(tail -n 1 "$tmp/out")"
-cmp "$tmp/first.gz" "$tmp/second.gz"

@@ -19,9 +19,16 @@ PAGES = {
     'docs/DIFFERENCES.md': 'reference/differences.md',
     'docs/MIGRATING.md': 'howto/moving.md',
     'docs/RECOVERY.md': 'howto/recovery.md',
+    'docs/SECURITY.md': 'howto/security.md',
     'docs/MEMTABLE.md': 'memtable.md',
+    'docs/PERFORMANCE.md': 'performance.md',
     'CHANGELOG.md': 'changelog.md',
 }
+# One of the two is shown, as the reader has chosen light or dark.
+PICTURE_TAG = r'<picture>.*?<img alt="(.*?)" src="plots/(.*?)-light.svg">.*?</picture>'
+PICTURE = '\n\n'.join(
+    '```{image} plots/\\2-%s.svg\n:alt: \\1\n:class: only-%s\n```' % (shade, shade) for shade in ('light', 'dark')
+)
 HEADERS = ('diskcache.h', 'diskcache_collections.h', 'diskcache_recipes.h')
 MANUALS = {'diskcache.1.scd': 'tool.md'}
 
@@ -36,6 +43,7 @@ def page(source, target):
         return '[%s](/%s)' % (text, known) if known else text
 
     text = source.read_text()
+    text = re.sub(PICTURE_TAG, PICTURE, text, flags=re.S)
     text = re.sub(r'\[([^\]]+)\]\((?!https?:|#)([^)]+)\)', link, text)
     return re.sub(r'^```sh \w+$', '```sh', text, flags=re.M)  # a name, for the tests
 
@@ -107,6 +115,8 @@ def main():
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(ROOT / 'docs/site', target, ignore=shutil.ignore_patterns('*.py', '__pycache__'))
     shutil.copy(ROOT / 'docs/site/conf.py', target)
+    if (ROOT / 'docs/plots').exists():
+        shutil.copytree(ROOT / 'docs/plots', target / 'plots')
     for source, name in PAGES.items():
         if (ROOT / source).exists():
             (target / name).write_text(page(ROOT / source, name))
