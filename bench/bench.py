@@ -19,6 +19,7 @@ import tempfile
 
 import peers
 import rows_c
+import rows_disks
 import rows_python
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -30,6 +31,7 @@ def comparisons(program, ours):
     found = [rows_c.comparison(program, [original, worker])]
     if ours:
         found += rows_python.comparisons(program, [original, worker], [ours, worker])
+        found.append(rows_disks.comparison([ours, worker]))
     return found
 
 
@@ -66,7 +68,7 @@ def arguments():
     parser.add_argument('--quick', action='store_true', help='a third of the work')
     parser.add_argument('--rounds', type=int, help='five; two if quick')
     parser.add_argument('--seconds', type=float, default=4, help='a round with eight processes')
-    parser.add_argument('--parts', help='with commas, of: c, python, compounds, peers')
+    parser.add_argument('--parts', help='with commas, of: c, python, compounds, disks, peers')
     parser.add_argument('--only', help='names of modes of comparisons, with commas')
     parser.add_argument('--ours', metavar='PYTHON', help='that has the package of this clone')
     parser.add_argument('--json', metavar='FILE')

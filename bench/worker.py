@@ -15,7 +15,7 @@ ROWS = (
     'get', 'get-miss', 'set', 'delete', 'insert', 'set-5000', 'get-5000', 'iterate', 'set-many',
     'incr', 'push-pull', 'open', 'get-policy', 'append-popleft', 'extend', 'rotate', 'deque-index',
     'set-popitem', 'setdefault', 'lock', 'rlock', 'semaphore', 'handover', 'average', 'throttle',
-    'memoize', 'session',
+    'memoize', 'session', 'get-record', 'get-bytes', 'set-record', 'set-bytes',
 )  # fmt: skip
 (GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE, OPEN,
  GET_POLICY, APPEND_POPLEFT, EXTEND, ROTATE, DEQUE_INDEX, SET_POPITEM, SETDEFAULT) = range(19)  # fmt: skip
@@ -178,6 +178,24 @@ def mode_session(make, rng, operations):
         record(SESSION, now() - start)
 
 
+def mode_disk(make, rng, operations):
+    """With the Disk that the environment names. Turn by turn, so that all see the machine alike."""
+    record_of = {'name': 'Alice', 'roles': ['admin', 'user'], 'age': 33, 'score': 1.5, 'active': True}
+    values = {'record': record_of, 'bytes': bytes(range(100))}
+    cache = make()
+    for n in range(operations):
+        for key, value in values.items():
+            if n % 10 == 0:
+                start = now()
+                cache.set(key, value)
+                record(ROWS.index('set-' + key), now() - start)
+            start = now()
+            found = cache.get(key)
+            record(ROWS.index('get-' + key), now() - start)
+            assert found == value
+    cache.close()
+
+
 def mode_policy(make, rng, operations, **settings):
     cache = make(**settings)
     fill_hundred(cache)
@@ -277,7 +295,7 @@ def main():
             worker_recipes.MODES[mode](cache, operations, lambda ns: record(row, ns))
     else:
         modes = {'5000': mode_5000, 'many': mode_many, 'incr': mode_incr, 'queue': mode_queue,
-                 'open': mode_open, 'session': mode_session}  # fmt: skip
+                 'open': mode_open, 'session': mode_session, 'disk': mode_disk}  # fmt: skip
         modes[mode](make, rng, operations)
     with open(output, 'wb') as writer:
         samples.tofile(writer)

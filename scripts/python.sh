@@ -52,6 +52,17 @@ if [ ! -f "$dir/django" ] || [ ! -d build/django-4.2 ]; then
     touch "$dir/django"
 fi
 
+# For MsgpackDisk and compressed values; the package does without them.
+if [ ! -f "$dir/packed" ]; then
+    if ! "$python" -m pip install --quiet --disable-pip-version-check msgpack zstandard \
+        >build/python.log 2>&1; then
+        cat build/python.log >&2
+        echo "python: msgpack and zstandard could not be installed" >&2
+        exit 1
+    fi
+    touch "$dir/packed"
+fi
+
 # Built anew only if something in it has changed.
 newest=$(find src include python meson.build pyproject.toml -type f -newer "$dir/installed" -print -quit \
     2>/dev/null || echo unknown)

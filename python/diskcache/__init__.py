@@ -22,6 +22,7 @@ from .core import (
     UnsafeDirectoryError,
 )
 from .fanout import FanoutCache
+from .packed import MsgpackDisk
 from .persistent import Deque, Index
 from .recipes import (
     Averager,
@@ -49,6 +50,7 @@ __all__ = [
     'Index',
     'JSONDisk',
     'Lock',
+    'MsgpackDisk',
     'RLock',
     'SafeDisk',
     'SignedDisk',

@@ -14,6 +14,7 @@ from .core import (
 )
 from .djangocache import DjangoCache as DjangoCache
 from .fanout import FanoutCache as FanoutCache
+from .packed import MsgpackDisk as MsgpackDisk
 from .persistent import Deque as Deque, Index as Index
 from .recipes import (
     Averager as Averager,
@@ -42,6 +43,7 @@ __all__ = [
     'Index',
     'JSONDisk',
     'Lock',
+    'MsgpackDisk',
     'RLock',
     'SafeDisk',
     'SignedDisk',

@@ -10,6 +10,7 @@ import os
 _NAMES = {
     'Disk': 'diskcache.disk:Disk',
     'JSONDisk': 'diskcache.disk:JSONDisk',
+    'MsgpackDisk': 'diskcache.packed:MsgpackDisk',
     'SafeDisk': 'diskcache.safe:SafeDisk',
     'SignedDisk': 'diskcache.signed:SignedDisk',
 }

@@ -210,15 +210,11 @@ class _Directory(_core.Cache):
         instance = self._disks[0]
         custom = _overrides(instance, _HOOKS)
         aliases = not _overrides(instance, ['put']) or _overrides(instance, ['aliases'])
-        seal, loads = instance._seal, instance._loads
-        if seal is not None:
+        if instance._seal is not None or instance._marker is not None:
             if custom:
-                raise TypeError('a Disk that signs has no hooks: they do not know of which key')
-            aliases, loads = len(instance._former) > 0, None
-        elif loads is pickle.loads:
-            loads = None
-        guarded = not (self._trusting or loads or seal)
-        decoding = (self._on_decode_error, loads, guarded, seal)
+                raise TypeError('%s has its hooks in C; a subclass has none' % disk.__name__)
+            aliases = len(instance._former) > 0
+        decoding = self._on_decode_error, self._trusting
         if custom and self._count:
             # Another form of a key may be in another shard than the file that is made for it.
             self._use(instance, custom, False, *decoding, self._disks)

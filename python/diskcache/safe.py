@@ -9,7 +9,7 @@ import pickle
 from collections import Counter, deque
 
 from . import _core
-from .disk import Disk
+from .compress import CompressingDisk
 
 
 def _set(items=()):
@@ -158,7 +158,7 @@ class _Names:
         )
 
 
-class SafeDisk(Disk):
+class SafeDisk(CompressingDisk):
     """Stores as Disk does, and reads what Disk and 5.6.3 have stored, but unpickles only plain data, the
     data types of datetime, decimal, uuid, pathlib and collections, and what is allowed by name:
     nothing in the directory can make it call anything else.
@@ -168,7 +168,7 @@ class SafeDisk(Disk):
     from the environment's DISKCACHE_DISK_ALLOW, with spaces between them.
     """
 
-    unstored = ('allow',)
+    unstored = ('allow', *CompressingDisk.unstored)
 
     def __init__(self, directory, allow=(), **kwargs):
         super().__init__(directory, **kwargs)

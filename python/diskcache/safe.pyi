@@ -1,9 +1,9 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .disk import Disk
+from .compress import CompressingDisk
 
-class SafeDisk(Disk):
+class SafeDisk(CompressingDisk):
     allow: frozenset[tuple[str, str]]
     def __init__(
         self,

@@ -9,7 +9,7 @@ import os
 import pickle
 
 from . import _core
-from .disk import Disk
+from .compress import CompressingDisk
 
 SHORTEST_KEY = 16
 CHUNK = 1 << 16
@@ -19,6 +19,7 @@ CHUNK = 1 << 16
 # their number in it.
 _STREAM = b'\xd5SDS'
 _NONCE = 16
+_FRAME = b'\x28\xb5\x2f\xfd'  # of zstd; no pickle begins like this
 _LAST = 1 << 31
 
 
@@ -47,7 +48,7 @@ def _refuse(data):
     raise pickle.UnpicklingError('a pickle that is not signed')
 
 
-class SignedDisk(Disk):
+class SignedDisk(CompressingDisk):
     """Signs what it stores, and reads nothing else: a pickle is loaded only if it was stored under this
     key of the cache by who has the secret. Numbers, texts and None are not signed.
 
@@ -56,7 +57,7 @@ class SignedDisk(Disk):
     them. It is kept nowhere. The signature is keyed BLAKE2b, of 256 bits.
     """
 
-    unstored = ('key',)
+    unstored = ('key', *CompressingDisk.unstored)
     secret = ('key',)
     _loads = staticmethod(_refuse)
 
@@ -91,7 +92,7 @@ class SignedDisk(Disk):
             return io.BufferedReader(_Opening(self._seal, place, file), CHUNK)
         letter, data = self._seal.open(place, head + file.read())
         if letter == 'p' and or_object:
-            return pickle.loads(data)
+            return pickle.loads(self._expand(data) if data.startswith(_FRAME) else data)
         return io.BytesIO(data)
 
 

@@ -1,12 +1,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from .disk import Disk
+from .compress import CompressingDisk
 
 SHORTEST_KEY: int
 CHUNK: int
 
-class SignedDisk(Disk):
+class SignedDisk(CompressingDisk):
     def __init__(
         self,
         directory: str,

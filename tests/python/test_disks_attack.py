@@ -12,7 +12,7 @@ import diskcache
 from differences import differs
 from packages import is_ours
 
-DISKS = [diskcache.SafeDisk, diskcache.JSONDisk, diskcache.SignedDisk]
+DISKS = [diskcache.SafeDisk, diskcache.JSONDisk, diskcache.SignedDisk, diskcache.MsgpackDisk]
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +53,8 @@ def test_disk_runs_nothing_from_a_directory_that_others_may_write(tmp_path, plac
 @pytest.mark.parametrize('place', attack.PLACES)
 @pytest.mark.parametrize('disk', DISKS)
 def test_other_disks_run_nothing_anywhere(tmp_path, disk, place, ran):
+    if disk is diskcache.MsgpackDisk:
+        pytest.importorskip('msgpack')
     with planted(tmp_path, place, disk) as cache:
         attack.read_everything(cache)
         assert ran == []

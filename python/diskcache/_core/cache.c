@@ -63,24 +63,53 @@ static PyObject *cache_open(PyObject *object, PyTypeObject *defining, PyObject *
     return rc < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* _use(disk, custom, aliases, on_decode_error, loads, guarded, seal[, disks]): which Disk, whether its
- * hooks are its own, what to do about what cannot be decoded, what loads a pickle (None:
- * pickle.loads), whether only from a directory that is nobody else's, what signs (None: nothing); of a fanout whose Disk has hooks, one for each shard. */
+#define CODING_COUNT (sizeof(struct coding) / sizeof(PyObject *))
+
+static void clear_coding(struct coding *coding)
+{
+    PyObject **objects = (PyObject **)coding;
+
+    for (size_t i = 0; i < CODING_COUNT; i++)
+        Py_CLEAR(objects[i]);
+}
+
+static int take_coding(CacheObject *self, PyObject *disk)
+{
+    static const char *const names[CODING_COUNT] = {"_loads",  "_seal",   "_dumps",
+                                                    "_shrink", "_marker", "_pack"};
+    struct coding *coding = &self->coding;
+    PyObject **objects = (PyObject **)coding;
+
+    clear_coding(coding);
+    for (size_t i = 0; i < CODING_COUNT; i++) {
+        objects[i] = PyObject_GetAttrString(disk, names[i]);
+        if (!objects[i])
+            return -1;
+        if (objects[i] == Py_None)
+            Py_CLEAR(objects[i]);
+    }
+    if (coding->loads == self->state->loads || coding->seal)
+        Py_CLEAR(coding->loads);
+    if ((!coding->seal || Py_TYPE(coding->seal) == self->state->seal_type) &&
+        (!coding->marker || PyBytes_Check(coding->marker)))
+        return 0;
+    PyErr_SetString(PyExc_TypeError, "not a Seal, or not bytes");
+    return -1;
+}
+
+/* _use(disk, custom, aliases, on_decode_error, trusting[, disks]): which Disk, whether its hooks are its
+ * own, what to do about what cannot be decoded, whether pickles are loaded from any directory; of a
+ * fanout whose Disk has hooks, one for each shard. */
 static PyObject *use(PyObject *object, PyObject *args)
 {
     CacheObject *self = (CacheObject *)object;
-    int custom, aliases, on_decode_error, guarded;
-    PyObject *disk, *loads, *seal, *disks = NULL;
+    int custom, aliases, on_decode_error, trusting;
+    PyObject *disk, *disks = NULL;
 
-    if (!PyArg_ParseTuple(args, "OppiOpO|O!:_use", &disk, &custom, &aliases, &on_decode_error,
-                          &loads, &guarded, &seal, &PyTuple_Type, &disks))
+    if (!PyArg_ParseTuple(args, "Oppip|O!:_use", &disk, &custom, &aliases, &on_decode_error,
+                          &trusting, &PyTuple_Type, &disks) ||
+        take_coding(self, disk) < 0)
         return NULL;
-    if (seal != Py_None && Py_TYPE(seal) != self->state->seal_type) {
-        PyErr_SetString(PyExc_TypeError, "not a Seal");
-        return NULL;
-    }
-    Py_XSETREF(self->seal, seal == Py_None ? NULL : Py_NewRef(seal));
-    Py_XSETREF(self->loads, loads == Py_None ? NULL : Py_NewRef(loads));
     Py_XINCREF(disks);
     Py_XSETREF(self->disks, disks);
     Py_INCREF(disk);
@@ -88,7 +117,7 @@ static PyObject *use(PyObject *object, PyObject *args)
     self->custom = custom;
     self->aliases = aliases;
     self->on_decode_error = (enum on_decode_error)on_decode_error;
-    self->guarded = guarded;
+    self->guarded = !trusting && !self->coding.loads && !self->coding.seal;
     Py_RETURN_NONE;
 }
 
@@ -168,8 +197,8 @@ static int cache_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(((CacheObject *)object)->disk);
     Py_VISIT(((CacheObject *)object)->on_evict);
     Py_VISIT(((CacheObject *)object)->disks);
-    Py_VISIT(((CacheObject *)object)->loads);
-    Py_VISIT(((CacheObject *)object)->seal);
+    for (size_t i = 0; i < CODING_COUNT; i++)
+        Py_VISIT(((PyObject **)&((CacheObject *)object)->coding)[i]);
     return 0;
 }
 
@@ -178,8 +207,7 @@ static int cache_clear(PyObject *object)
     Py_CLEAR(((CacheObject *)object)->disk);
     Py_CLEAR(((CacheObject *)object)->on_evict);
     Py_CLEAR(((CacheObject *)object)->disks);
-    Py_CLEAR(((CacheObject *)object)->loads);
-    Py_CLEAR(((CacheObject *)object)->seal);
+    clear_coding(&((CacheObject *)object)->coding);
     return 0;
 }
 
@@ -194,8 +222,7 @@ static void cache_dealloc(PyObject *object)
     Py_CLEAR(self->on_evict);
     Py_CLEAR(self->disk);
     Py_CLEAR(self->disks);
-    Py_CLEAR(self->loads);
-    Py_CLEAR(self->seal);
+    clear_coding(&self->coding);
     type->tp_free(object);
     Py_DECREF(type);
 }

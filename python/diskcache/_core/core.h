@@ -97,6 +97,17 @@ struct handle {
 /* What get() does about a value that cannot be decoded. */
 enum on_decode_error { DECODE_RAISE, DECODE_MISS, DECODE_DELETE };
 
+/* What a Disk without hooks has of its own, by the names of its attributes (with an underscore before
+ * them); NULL: as Disk has it. References and nothing else: cache.c goes through them as an array. */
+struct coding {
+    PyObject *loads;  /* what makes a value of what `dumps` has made; NULL: pickle.loads */
+    PyObject *seal;   /* keys and values that are not plain are signed by it; NULL: nothing is */
+    PyObject *dumps;  /* what makes bytes of a value that is not plain; NULL: pickle.dumps */
+    PyObject *shrink; /* makes fewer bytes of a long text or bytes, or None */
+    PyObject *marker; /* what the bytes of `dumps` begin with: then they are no pickle */
+    PyObject *pack;   /* with a marker: what makes bytes of a key */
+};
+
 typedef struct {
     PyObject_HEAD
     struct state *state;   /* NULL until opened */
@@ -107,12 +118,11 @@ typedef struct {
     PyObject *on_evict; /* called with each key that a policy took, or NULL */
     double timeout;     /* as the library takes it */
     unsigned open_flags;
-    int shards;      /* a fanout has some; 0: a single directory */
-    bool custom;     /* the disk's class has hooks of its own: they are called */
-    bool aliases;    /* it says under which other forms a key may be found */
-    bool guarded;    /* pickles are loaded only from a directory that nobody else may write */
-    PyObject *loads; /* what loads a pickle; NULL: pickle.loads */
-    PyObject *seal;  /* keys and values that are not plain are signed by it; NULL: nothing is */
+    int shards;   /* a fanout has some; 0: a single directory */
+    bool custom;  /* the disk's class has hooks of its own: they are called */
+    bool aliases; /* it says under which other forms a key may be found */
+    bool guarded; /* pickles are loaded only from a directory that nobody else may write */
+    struct coding coding;
     enum on_decode_error on_decode_error;
     bool lenient;         /* a timeout of a single operation is a miss, as FanoutCache has it */
     Py_ssize_t open_txns; /* in all threads and tasks */
@@ -228,6 +238,9 @@ PyObject *pickle_out(struct call *call, const struct dcache_value *value);
  * written it. */
 int pickle_is_trusted(struct call *call);
 
+/* Whether bytes are what a Disk's dumps has made, by their beginning. */
+bool packed_is_marked(const struct call *call, const struct dcache_value *value);
+
 /* What sealed bytes are: of a key (`place` NULL) or of a value of this key. */
 PyObject *sealed_out(struct call *call, const struct dcache_value *place,
                      const struct dcache_value *sealed);
@@ -240,6 +253,11 @@ int key_call(struct call *call, struct key *key, bool writes, key_step *step, vo
 /* Functions of the module: a key's pickle whatever the identity of its parts, and other forms. */
 PyObject *keys_pickle(PyObject *module, PyObject *args);
 PyObject *keys_aliases(PyObject *module, PyObject *args);
+
+/* ---- packed.c ---- */
+
+/* Function of the module: whether bytes are one sound value of MessagePack. */
+PyObject *packed_is_sound(PyObject *module, PyObject *args);
 
 /* ---- values.c ---- */
 

@@ -81,10 +81,37 @@ PyObject *keys_aliases(PyObject *module, PyObject *args)
 
 /* ---- in ---- */
 
+bool packed_is_marked(const struct call *call, const struct dcache_value *value)
+{
+    PyObject *marker = call->self->coding.marker;
+
+    return marker && value->type == DCACHE_BYTES &&
+           value->size >= (size_t)PyBytes_GET_SIZE(marker) &&
+           memcmp(value->data, PyBytes_AS_STRING(marker), (size_t)PyBytes_GET_SIZE(marker)) == 0;
+}
+
+static int packed_in(struct key *key, struct call *call)
+{
+    PyObject *packed = PyObject_CallOneArg(call->self->coding.pack, key->object);
+
+    if (packed && !PyBytes_Check(packed)) {
+        PyErr_SetString(PyExc_TypeError, "a Disk packs into bytes");
+        Py_CLEAR(packed);
+    }
+    if (!packed)
+        return -1;
+    Py_XSETREF(key->owned, packed);
+    key->value = dcache_bytes(PyBytes_AS_STRING(packed), (size_t)PyBytes_GET_SIZE(packed));
+    return 0;
+}
+
 static int pickle_in(struct key *key, struct call *call)
 {
-    PyObject *protocol = PyObject_GetAttr(call->disk, call->state->s_protocol);
+    PyObject *protocol;
 
+    if (call->self->coding.marker)
+        return packed_in(key, call);
+    protocol = PyObject_GetAttr(call->disk, call->state->s_protocol);
     key->owned = protocol ? our_pickle(call->state, key->object, protocol, &key->ambiguous) : NULL;
     Py_XDECREF(protocol);
     if (!key->owned)
@@ -157,7 +184,8 @@ static int sealed_in(struct key *key, struct call *call)
     PyObject *place = sealed_place(NULL), *sealed = NULL;
 
     if (place)
-        sealed = sealed_close(call->self->seal, place, letter, key->value.data, key->value.size);
+        sealed = sealed_close(call->self->coding.seal, place, letter, key->value.data,
+                              key->value.size);
     Py_XDECREF(place);
     if (!sealed)
         return -1;
@@ -180,7 +208,9 @@ int key_in(struct key *key, struct call *call, PyObject *object)
         return rc;
     }
     rc = plain_in(key, call, object);
-    if (rc == 0 && call->self->seal &&
+    if (rc == 0 && packed_is_marked(call, &key->value) && !key->owned)
+        rc = packed_in(key, call); /* bytes that only look so */
+    if (rc == 0 && call->self->coding.seal &&
         (key->value.type == DCACHE_BYTES || key->value.type == DCACHE_PICKLE))
         rc = sealed_in(key, call);
     return rc;
@@ -247,7 +277,7 @@ int key_others(struct key *key, struct call *call)
 
     if (key->others)
         return 0;
-    if (call->self->custom || call->self->seal) {
+    if (call->self->custom || call->self->coding.seal) {
         forms = PyObject_CallMethodOneArg(disk, call->state->s_aliases, key->object);
     } else {
         protocol = PyObject_GetAttr(disk, call->state->s_protocol);
@@ -336,19 +366,37 @@ int pickle_is_trusted(struct call *call)
     return rc == 0 ? 0 : -1;
 }
 
+/* A frame of zstd is no pickle: "(", and what is no instruction. */
+static bool is_compressed(const struct dcache_value *value)
+{
+    return value->size >= 4 && memcmp(value->data, "\x28\xb5\x2f\xfd", 4) == 0;
+}
+
+static PyObject *load(struct call *call, PyObject *loads, const char *data, size_t size)
+{
+    PyObject *view, *object;
+
+    if (Py_TYPE(loads) == call->state->reader_type)
+        return reader_load(loads, data, size);
+    view = PyMemoryView_FromMemory((char *)(uintptr_t)data, (Py_ssize_t)size, PyBUF_READ);
+    object = view ? PyObject_CallOneArg(loads, view) : NULL;
+    Py_XDECREF(view);
+    return object;
+}
+
 PyObject *pickle_out(struct call *call, const struct dcache_value *value)
 {
-    PyObject *loads = call->self->loads ? call->self->loads : call->state->loads;
-    PyObject *view, *object;
+    PyObject *loads = call->self->coding.loads ? call->self->coding.loads : call->state->loads;
+    PyObject *data, *object = NULL;
 
     if (pickle_is_trusted(call) < 0)
         return NULL;
-    if (Py_TYPE(loads) == call->state->reader_type)
-        return reader_load(loads, value->data, value->size);
-    view = PyMemoryView_FromMemory((char *)(uintptr_t)value->data, (Py_ssize_t)value->size,
-                                   PyBUF_READ);
-    object = view ? PyObject_CallOneArg(loads, view) : NULL;
-    Py_XDECREF(view);
+    if (!is_compressed(value))
+        return load(call, loads, value->data, value->size);
+    data = PyObject_CallMethod(call->disk, "_expand", "y#", value->data, (Py_ssize_t)value->size);
+    if (data && PyBytes_Check(data))
+        object = load(call, loads, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
+    Py_XDECREF(data);
     return object;
 }
 
@@ -386,7 +434,7 @@ PyObject *sealed_out(struct call *call, const struct dcache_value *key,
     char letter = 0;
 
     if (place && sealed->type == DCACHE_BYTES)
-        data = sealed_open(call->self->seal, place, sealed->data, sealed->size, &letter);
+        data = sealed_open(call->self->coding.seal, place, sealed->data, sealed->size, &letter);
     else if (place)
         PyErr_SetString(call->state->unpickling_error, "a pickle that is not signed");
     if (data && letter == SEALED_PICKLE) {
@@ -405,9 +453,9 @@ PyObject *key_out(struct call *call, const struct dcache_value *key)
 {
     if (call->self->custom)
         return custom_out(call, key);
-    if (call->self->seal && (key->type == DCACHE_BYTES || key->type == DCACHE_PICKLE))
+    if (call->self->coding.seal && (key->type == DCACHE_BYTES || key->type == DCACHE_PICKLE))
         return sealed_out(call, NULL, key);
-    if (key->type == DCACHE_PICKLE)
+    if (key->type == DCACHE_PICKLE || packed_is_marked(call, key))
         return pickle_out(call, key);
     return plain_out(key);
 }

@@ -189,6 +189,9 @@ static PyMethodDef functions[] = {
      "The pickle under which a key is stored: of equal tuples the same."},
     {"key_aliases", keys_aliases, METH_VARARGS,
      "key_aliases(key, protocol, /)\n--\n\nOther pickles under which 5.6.3 may have it."},
+    {"packed_is_sound", packed_is_sound, METH_VARARGS,
+     "packed_is_sound(data, /)\n--\n\n"
+     "Whether bytes are one value of MessagePack, of bounded depth, all of whose items are there."},
     {"setting_known", setting_known, METH_O,
      "setting_known(name, /)\n--\n\nWhether a setting of that name means something."},
     {NULL},

@@ -2,21 +2,52 @@
  * hooks of a Disk that has its own. */
 #include "sealed.h"
 
+#define SHRINK_FROM 256 /* characters or bytes */
+
 /* ---- in ---- */
+
+/* What the Disk has made of a value: a pickle, or something with a marker. Takes over `data`. */
+static int coded_in(struct value *value, struct call *call, PyObject *data)
+{
+    if (data && !PyBytes_Check(data)) {
+        PyErr_SetString(PyExc_TypeError, "a Disk makes bytes of a value");
+        Py_CLEAR(data);
+    }
+    value->owned = data;
+    if (!data)
+        return -1;
+    value->value = dcache_sized(call->self->coding.marker ? DCACHE_BYTES : DCACHE_PICKLE,
+                                PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
+    return 0;
+}
 
 static int pickle_in(struct value *value, struct call *call, PyObject *object)
 {
-    PyObject *protocol = PyObject_GetAttr(call->disk, call->state->s_protocol);
-    PyObject *args[] = {object, protocol};
+    PyObject *protocol, *data;
 
+    if (call->self->coding.dumps)
+        return coded_in(value, call, PyObject_CallOneArg(call->self->coding.dumps, object));
+    protocol = PyObject_GetAttr(call->disk, call->state->s_protocol);
     if (!protocol)
         return -1;
-    value->owned = PyObject_Vectorcall(call->state->dumps, args, 2, NULL);
+    data = PyObject_Vectorcall(call->state->dumps, (PyObject *[]){object, protocol}, 2, NULL);
     Py_DECREF(protocol);
-    if (!value->owned)
-        return -1;
-    value->value = dcache_sized(DCACHE_PICKLE, PyBytes_AS_STRING(value->owned),
-                                (size_t)PyBytes_GET_SIZE(value->owned));
+    return coded_in(value, call, data);
+}
+
+/* Long texts and bytes may become shorter. 1: done; 0: they stay as they are. */
+static int shrunk_in(struct value *value, struct call *call, PyObject *object)
+{
+    Py_ssize_t length = PyUnicode_Check(object) ? PyUnicode_GET_LENGTH(object)
+                                                : PyBytes_GET_SIZE(object);
+    PyObject *data;
+
+    if (!call->self->coding.shrink || length < SHRINK_FROM)
+        return 0;
+    data = PyObject_CallOneArg(call->self->coding.shrink, object);
+    if (data != Py_None)
+        return coded_in(value, call, data) < 0 ? -1 : 1;
+    Py_DECREF(data);
     return 0;
 }
 
@@ -108,10 +139,18 @@ done:
 
 static int plain_in(struct value *value, struct call *call, PyObject *object, bool read)
 {
+    int shrunk = 0;
+
+    if (PyUnicode_CheckExact(object) || PyBytes_CheckExact(object))
+        shrunk = shrunk_in(value, call, object);
+    if (shrunk != 0)
+        return shrunk < 0 ? -1 : 0;
     if (PyUnicode_CheckExact(object))
         return text_in(value, object);
     if (PyBytes_CheckExact(object)) {
         value->value = dcache_bytes(PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object));
+        if (packed_is_marked(call, &value->value)) /* they only look so */
+            return pickle_in(value, call, object);
     } else if (PyLong_CheckExact(object)) {
         int overflow;
 
@@ -145,8 +184,9 @@ static int sealed_in(struct value *value, struct call *call, const struct key *k
     if (value->value.type == DCACHE_READER)
         sealed = PyObject_CallMethod(call->disk, "_seal_stream", "OO", place, value->stream);
     else
-        sealed = sealed_close(call->self->seal, place, is_pickle ? SEALED_PICKLE : SEALED_BYTES,
-                              value->value.data, value->value.size);
+        sealed = sealed_close(call->self->coding.seal, place,
+                              is_pickle ? SEALED_PICKLE : SEALED_BYTES, value->value.data,
+                              value->value.size);
     Py_DECREF(place);
     if (!sealed)
         return -1;
@@ -167,7 +207,7 @@ int value_in(struct value *value, struct call *call, PyObject *object, bool read
     if (call->self->custom)
         return custom_in(value, call, object, read, key->object);
     rc = plain_in(value, call, object, read);
-    return rc == 0 && call->self->seal ? sealed_in(value, call, key) : rc;
+    return rc == 0 && call->self->coding.seal ? sealed_in(value, call, key) : rc;
 }
 
 PyObject *value_spool(PyObject *stream)
@@ -269,13 +309,13 @@ PyObject *value_out(struct call *call, struct dcache_entry *entry, bool read)
 {
     if (entry->value.type == DCACHE_STORED)
         return custom_out(call, entry, read);
-    if (call->self->seal &&
+    if (call->self->coding.seal &&
         (entry->value.type == DCACHE_BYTES || entry->value.type == DCACHE_PICKLE)) {
         PyObject *object = stream_out(call, entry);
 
         return object || PyErr_Occurred() ? object : sealed_out(call, &entry->key, &entry->value);
     }
-    if (entry->value.type == DCACHE_PICKLE)
+    if (entry->value.type == DCACHE_PICKLE || packed_is_marked(call, &entry->value))
         return pickle_out(call, &entry->value);
     return plain_out(&entry->value);
 }
@@ -321,7 +361,8 @@ PyObject *value_file(struct call *call, struct dcache_entry *entry, bool or_obje
 {
     PyObject *file = plain_file(call, entry), *place, *checked = NULL;
 
-    if (!file || !call->self->seal || (entry->kind != DCACHE_BYTES && entry->kind != DCACHE_PICKLE))
+    if (!file || !call->self->coding.seal ||
+        (entry->kind != DCACHE_BYTES && entry->kind != DCACHE_PICKLE))
         return file;
     place = sealed_place(&entry->key);
     if (place)
