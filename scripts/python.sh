@@ -52,12 +52,12 @@ if [ ! -f "$dir/django" ] || [ ! -d build/django-4.2 ]; then
     touch "$dir/django"
 fi
 
-# For MsgpackDisk and compressed values; the package does without them.
+# For MsgpackDisk, arrays and compressed values; the package does without them.
 if [ ! -f "$dir/packed" ]; then
-    if ! "$python" -m pip install --quiet --disable-pip-version-check msgpack zstandard \
+    if ! "$python" -m pip install --quiet --disable-pip-version-check msgpack numpy zstandard \
         >build/python.log 2>&1; then
         cat build/python.log >&2
-        echo "python: msgpack and zstandard could not be installed" >&2
+        echo "python: msgpack, numpy and zstandard could not be installed" >&2
         exit 1
     fi
     touch "$dir/packed"

@@ -132,10 +132,13 @@ def _entry(allowed):
 class _Names:
     """What a name in a pickle stands for: called by the extension, once for each."""
 
-    def __init__(self, allowed):
+    def __init__(self, allowed, more):
         self._allowed = allowed
+        self._more = more
 
     def __call__(self, module, name):
+        if (module, name) in self._more:
+            return self._more[module, name]
         if module in ('builtins', '__builtin__') and name in _BUILTINS:
             return _BUILTINS[name]
         if (module, name) in _OWN_CALLS:
@@ -164,7 +167,8 @@ class SafeDisk(CompressingDisk):
     nothing in the directory can make it call anything else.
 
     `allow`: classes and functions, or their names as "module:Name". An allowed class is made as its
-    pickle says, by its __new__, __setstate__ or __init__, with any arguments. Further ones are taken
+    pickle says, by its __new__, __setstate__ or __init__, with any arguments. 'numpy' stands for arrays,
+    numbers and dtypes of numpy that have no objects in them. Further ones are taken
     from the environment's DISKCACHE_DISK_ALLOW, with spaces between them.
     """
 
@@ -174,5 +178,10 @@ class SafeDisk(CompressingDisk):
         super().__init__(directory, **kwargs)
         allow = (allow,) if isinstance(allow, str) else tuple(allow)
         allow += tuple(os.environ.get('DISKCACHE_DISK_ALLOW', '').split())
-        self.allow = frozenset(map(_entry, allow))
-        self._loads = _core.PickleReader(_Names(self.allow), {})
+        self.allow = frozenset(_entry(entry) for entry in allow if entry != 'numpy')
+        more, builders = {}, {}
+        if 'numpy' in allow:
+            from . import arrays
+
+            more, builders = arrays.names(), arrays.BUILDERS
+        self._loads = _core.PickleReader(_Names(self.allow, more), builders)
