@@ -124,20 +124,28 @@ class Comparison:
 
     def _several(self, folder, mode, seconds, seed):
         for side, command in self._turns(seed):
-            cache = os.path.join(folder, 'cache')
-            start = time.monotonic_ns() + 1500000000
-            outputs = [os.path.join(folder, 'out-%d' % n) for n in range(PROCESSES)]
-            workers = [
-                subprocess.Popen(command + [self.eight[mode][0], cache, str(seed * 100 + n), '0',
-                                            output, str(start), str(seconds)])
-                for n, output in enumerate(outputs)
-            ]  # fmt: skip
-            statuses = [worker.wait() for worker in workers]
-            if any(statuses):
-                raise RuntimeError('%s: workers ended with %s' % (command, statuses))
+            outputs, lead = [], 1.5
+            while not any(map(os.path.getsize, outputs)):  # on a busy machine nobody may be there in time
+                outputs = self._at_once(command, folder, mode, seed, lead, seconds)
+                lead *= 2
             for output in outputs:
                 read_samples(output, self.results[side].setdefault(mode, {}), seed)
-            shutil.rmtree(cache)
+
+    def _at_once(self, command, folder, mode, seed, lead, seconds):
+        """Eight processes that begin to work in `lead` seconds; the files of their samples."""
+        cache = os.path.join(folder, 'cache')
+        start = time.monotonic_ns() + int(lead * 1e9)
+        outputs = [os.path.join(folder, 'out-%d' % n) for n in range(PROCESSES)]
+        workers = [
+            subprocess.Popen(command + [self.eight[mode][0], cache, str(seed * 100 + n), '0',
+                                        output, str(start), str(seconds)])
+            for n, output in enumerate(outputs)
+        ]  # fmt: skip
+        statuses = [worker.wait() for worker in workers]
+        if any(statuses):
+            raise RuntimeError('%s: workers ended with %s' % (command, statuses))
+        shutil.rmtree(cache)
+        return outputs
 
     def _ratio(self, name, theirs, ours, what, target):
         """The median, over the rounds, of how many times theirs is ours."""
