@@ -25,6 +25,14 @@ enum {
 /* What a run does after its operation is not to fail. */
 void faults_off(void);
 
+/* scenarios_reads.c */
+int get_number_descriptor(struct place *place);
+int contains(struct place *place);
+int iterate(struct place *place);
+int iterate_keys(struct place *place);
+int iterate_by_key(struct place *place);
+int read_figures(struct place *place);
+
 /* scenarios_recipes.c */
 int lock_and_unlock(struct place *place);
 int rlock_and_unlock(struct place *place);
