@@ -70,6 +70,7 @@ struct verb {
 };
 const char *verb_arguments(const struct verb *verb);
 int run_verb(struct cli *cli, const struct args *args);
+int run_length(struct cli *cli, const struct args *args); /* the verb `len` */
 
 extern const struct option_spec common_options[];
 
@@ -191,6 +192,9 @@ struct request {
     int64_t index;           /* at: from that side */
 };
 int fetch_and_print(struct cli *cli, const struct args *args, const struct request *request);
+/* The same, by --side, and --prefix where the command takes one. */
+int fetch_from_side(struct cli *cli, const struct args *args, enum fetch what,
+                    enum dcache_side otherwise);
 #define FETCH_OPTIONS                                                                        \
     {'o', "output", "FILE", "write the value to FILE, which changes only if all went well"}, \
         {0, "raw", NULL, "write the bytes of a Python pickle, which is never unpickled"},    \
@@ -245,6 +249,8 @@ struct json {
 
 /* {"NAME": NUMBER} on a line. */
 void json_number_line(const char *name, int64_t number);
+void print_number(const struct cli *cli, const char *name,
+                  int64_t number); /* that, or the number */
 void json_truth_line(const char *name, int truth);
 
 void json_open(struct json *json, char bracket);

@@ -106,22 +106,14 @@ static int run_set(struct cli *cli, const struct args *args)
 
 /* ---- values out ---- */
 
-static int fetch_end(struct cli *cli, const struct args *args, enum fetch what)
-{
-    struct request request = {.what = what};
-    int rc = side_argument(cli, args, DCACHE_FRONT, &request.side);
-
-    return rc ? rc : fetch_and_print(cli, args, &request);
-}
-
 static int run_pop(struct cli *cli, const struct args *args)
 {
-    return fetch_end(cli, args, FETCH_PULL);
+    return fetch_from_side(cli, args, FETCH_PULL, DCACHE_FRONT);
 }
 
 static int run_peek(struct cli *cli, const struct args *args)
 {
-    return fetch_end(cli, args, FETCH_PEEK);
+    return fetch_from_side(cli, args, FETCH_PEEK, DCACHE_FRONT);
 }
 
 static int run_get(struct cli *cli, const struct args *args)
@@ -224,15 +216,6 @@ static int run_remove(struct cli *cli, const struct args *args)
     return by_value(cli, args, NULL);
 }
 
-static int print_number(struct cli *cli, const char *name, int64_t number)
-{
-    if (cli->json)
-        json_number_line(name, number);
-    else
-        printf("%lld\n", (long long)number);
-    return EXIT_HIT;
-}
-
 static int run_count(struct cli *cli, const struct args *args)
 {
     int64_t count;
@@ -240,7 +223,7 @@ static int run_count(struct cli *cli, const struct args *args)
 
     if (rc)
         return rc;
-    (void)print_number(cli, "count", count);
+    print_number(cli, "count", count);
     return count > 0 ? EXIT_HIT : EXIT_MISS;
 }
 
@@ -263,18 +246,6 @@ static int run_reverse(struct cli *cli, const struct args *args)
     return rc ? rc : report(cli, dcache_deque_reverse(cli->cache), "reversed");
 }
 
-static int run_len(struct cli *cli, const struct args *args)
-{
-    int64_t count;
-    int rc = cli_open(cli, OPEN_THERE);
-
-    (void)args; /* it takes none */
-    if (rc)
-        return rc;
-    rc = dcache_count(cli->cache, &count);
-    return rc < 0 ? fail_status(cli, rc) : print_number(cli, "length", count);
-}
-
 static int run_maxlen(struct cli *cli, const struct args *args)
 {
     const char *word = args->count ? args->words[0] : NULL;
@@ -294,7 +265,7 @@ static int run_maxlen(struct cli *cli, const struct args *args)
     if (maxlen < 0 && !cli->json)
         puts("none");
     else
-        (void)print_number(cli, "maxlen", maxlen);
+        print_number(cli, "maxlen", maxlen);
     return EXIT_HIT;
 }
 
@@ -334,7 +305,7 @@ static const struct verb verbs[] = {
      NULL},
     {"count", "VALUE|-", "print how many items are equal", 0, 1, value_options, run_count, NULL},
     {"ls", "", "print all items, one a line", 0, 0, list_options, run_ls, NULL},
-    {"len", "", "print how many items there are", 0, 0, NULL, run_len, NULL},
+    {"len", "", "print how many items there are", 0, 0, NULL, run_length, NULL},
     {"rotate", "[STEPS]", "move items from back to front", 0, 1, NULL, run_rotate, NULL},
     {"reverse", "", "reverse the order", 0, 0, NULL, run_reverse, NULL},
     {"maxlen", "[NUMBER|none]", "print or set the greatest length", 0, 1, NULL, run_maxlen, NULL},

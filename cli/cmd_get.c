@@ -112,22 +112,23 @@ static int run_pop(struct cli *cli, const struct args *args)
     return by_key(cli, args, FETCH_POP);
 }
 
-static int by_side(struct cli *cli, const struct args *args, enum fetch what)
+int fetch_from_side(struct cli *cli, const struct args *args, enum fetch what,
+                    enum dcache_side otherwise)
 {
     struct request request = {.what = what, .prefix = args_option(args, "prefix")};
-    int rc = side_argument(cli, args, DCACHE_FRONT, &request.side);
+    int rc = side_argument(cli, args, otherwise, &request.side);
 
     return rc ? rc : fetch_and_print(cli, args, &request);
 }
 
 static int run_pull(struct cli *cli, const struct args *args)
 {
-    return by_side(cli, args, FETCH_PULL);
+    return fetch_from_side(cli, args, FETCH_PULL, DCACHE_FRONT);
 }
 
 static int run_peek(struct cli *cli, const struct args *args)
 {
-    return by_side(cli, args, FETCH_PEEK);
+    return fetch_from_side(cli, args, FETCH_PEEK, DCACHE_FRONT);
 }
 
 static const struct option_spec fetch_options[] = {

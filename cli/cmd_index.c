@@ -33,40 +33,14 @@ static int run_setdefault(struct cli *cli, const struct args *args)
     return rc;
 }
 
-static int fetch_item(struct cli *cli, const struct args *args, enum fetch what)
-{
-    struct request request = {.what = what};
-    int rc = side_argument(cli, args, DCACHE_BACK, &request.side);
-
-    return rc ? rc : fetch_and_print(cli, args, &request);
-}
-
 static int run_popitem(struct cli *cli, const struct args *args)
 {
-    return fetch_item(cli, args, FETCH_POPITEM);
+    return fetch_from_side(cli, args, FETCH_POPITEM, DCACHE_BACK);
 }
 
 static int run_peekitem(struct cli *cli, const struct args *args)
 {
-    return fetch_item(cli, args, FETCH_PEEKITEM);
-}
-
-static int run_len(struct cli *cli, const struct args *args)
-{
-    int64_t count;
-    int rc = cli_open(cli, OPEN_THERE);
-
-    (void)args; /* it takes none */
-    if (rc)
-        return rc;
-    rc = dcache_count(cli->cache, &count);
-    if (rc < 0)
-        return fail_status(cli, rc);
-    if (cli->json)
-        json_number_line("length", count);
-    else
-        printf("%lld\n", (long long)count);
-    return EXIT_HIT;
+    return fetch_from_side(cli, args, FETCH_PEEKITEM, DCACHE_BACK);
 }
 
 static int run_equal(struct cli *cli, const struct args *args)
@@ -149,7 +123,7 @@ static const struct verb verbs[] = {
     {.name = "pull", .summary = "print and remove the next", .like = &command_pull},
     {.name = "peek", .summary = "print the next", .like = &command_peek},
     {.name = "ls", .summary = "list keys in the order of insertion", .like = &command_ls},
-    {"len", "", "print how many items there are", 0, 0, NULL, run_len, NULL},
+    {"len", "", "print how many items there are", 0, 0, NULL, run_length, NULL},
     {"equal", "DIR", "exit with 0 if another cache has the same", 1, 1, equal_options, run_equal,
      NULL},
     {NULL, NULL, NULL, 0, 0, NULL, NULL, NULL},

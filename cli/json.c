@@ -310,6 +310,14 @@ void json_number_line(const char *name, int64_t number)
     json_end(&json);
 }
 
+void print_number(const struct cli *cli, const char *name, int64_t number)
+{
+    if (cli->json)
+        json_number_line(name, number);
+    else
+        printf("%lld\n", (long long)number);
+}
+
 void json_truth_line(const char *name, int truth)
 {
     struct json json = {.out = stdout};

@@ -59,3 +59,18 @@ int run_verb(struct cli *cli, const struct args *args)
         return rc;
     return like ? like->run(cli, &rest) : verb->run(cli, &rest);
 }
+
+int run_length(struct cli *cli, const struct args *args)
+{
+    int64_t count;
+    int rc = cli_open(cli, OPEN_THERE);
+
+    (void)args; /* it takes none */
+    if (rc)
+        return rc;
+    rc = dcache_count(cli->cache, &count);
+    if (rc < 0)
+        return fail_status(cli, rc);
+    print_number(cli, "length", count);
+    return EXIT_HIT;
+}
