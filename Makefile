@@ -87,6 +87,10 @@ tidy: ready-to-check
 format: ready-to-check
 	@scripts/sources.sh all | xargs clang-format -i
 
+# The protocol of the memtable, looked at by Spin: docs/MEMTABLE.md.
+model: ready-to-model
+	@model/check.sh
+
 clean:
 	rm -rf build .venv
 
@@ -102,6 +106,9 @@ ready-to-package:
 ready-to-bench:
 	@scripts/bootstrap.sh bench
 
-.PHONY: all demo python pythons check bench report docs deb install torture soak sanitize tsan valgrind \
+ready-to-model:
+	@scripts/bootstrap.sh model
+
+.PHONY: all demo python pythons check bench report docs deb install torture model soak sanitize tsan valgrind \
 	valgrind-python coverage tidy format clean \
-	ready-to-build ready-to-check ready-to-bench ready-to-package
+	ready-to-build ready-to-check ready-to-bench ready-to-model ready-to-package

@@ -280,6 +280,10 @@ typedef struct dcache dcache; /* an open directory, or a transaction on one */
  *   disk_pickle_protocol 5  for Python
  *   deque_maxlen -1         how many items the cache may have after a push to the queue NULL: those
  *                           beyond go, from the other side; -1: any number
+ *   memtable_size 0         bytes of shared memory, at most, in which small values wait some 20 ms for
+ *                           SQLite; 0: each write goes there at once. 64 KiB to 32 MiB make sense,
+ *                           and are taken as they are used. Foreign processes and who opens with
+ *                           NO_SHARED see a write within 50 ms, all others at once.
  * or any other name: kept, and nothing else (programs rely on that; see dcache_setting_known). */
 struct dcache_setting {
     const char *name;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# bootstrap.sh build|check|bench|package: see to it that the tools are there that this needs.
+# bootstrap.sh build|check|bench|model|package: see to it that the tools are there that this needs.
 # What is missing is named, with its use, and installed as Debian packages. When nothing is
 # missing this takes a moment and uses no network.
 set -eu
@@ -88,6 +88,10 @@ if [ "${1:-build}" = check ]; then
     want sqlite3 'looks into a cache from outside' sqlite3 -version
     want python3-dev 'headers for the Python extension' python_headers_there
     want python3-venv 'environment for diskcache 5.6.3, the original' venv_works
+fi
+
+if [ "${1:-build}" = model ]; then
+    want spin 'model checker, for the protocol of the memtable' spin -V
 fi
 
 [ -n "$missing" ] || exit 0

@@ -13,14 +13,25 @@ programs=$PWD/build/plain/tests
 jobs=$(nproc)
 
 builds='plain asan coverage'
-together='unit unit-asan coverage cli tidy layers lists exports length format shell install examples docs'
+together='unit unit-memtable unit-smallest unit-asan coverage cli tidy layers lists exports length format shell install examples docs'
 alone='python counts interop stress-processes stress-threads stress-fanout torture locks workqueue'
+
+# The unit tests once more, but for the loops over faults, with that default of memtable_size.
+unit_with() {
+    # shellcheck disable=SC2046 # a list of words
+    DCACHE_TEST_MEMTABLE=$1 scripts/test.sh plain --num-processes 1 --logbase "memtable-$1" $(
+        meson test -C build/plain --list --suite unit 2>/dev/null | sed 's/.*[: ]//' |
+            grep -vx faults | sort -u)
+}
 
 # The parts. A part passes when its command does.
 run_part() {
     case $1 in
     build-*) scripts/build.sh "${1#build-}" ;;
     unit) scripts/test.sh plain --num-processes 1 ;;
+    # With a memtable, which is off by default, and with one whose ring turns all the time.
+    unit-memtable) unit_with 33554432 ;;
+    unit-smallest) unit_with 65536 ;;
     unit-asan) scripts/test.sh asan --num-processes 1 ;;
     coverage) scripts/test.sh coverage --num-processes 1 ;;
     cli) tests/cli/run.sh "$PWD/build/plain/diskcache" ;;
@@ -71,6 +82,8 @@ if [ "${1:-}" = part ]; then
     run_part "$part" >"$logs/$part.log" 2>&1 </dev/null || status=$?
     case $part in
     unit) cat build/plain/meson-logs/testlog.txt >>"$logs/$part.log" ;;
+    unit-memtable) cat build/plain/meson-logs/memtable-33554432.txt >>"$logs/$part.log" ;;
+    unit-smallest) cat build/plain/meson-logs/memtable-65536.txt >>"$logs/$part.log" ;;
     unit-asan) cat build/asan/meson-logs/testlog.txt >>"$logs/$part.log" ;;
     esac
     read -r passed failed skipped <<<"$(counted "$part" "$status")"

@@ -1,6 +1,7 @@
 /* cache.c - the operations on one key: each is one function, readable from top to bottom. */
 #include "entry.h"
 #include "evict.h"
+#include "hot.h"
 #include "route.h"
 
 #include <stdlib.h>
@@ -25,7 +26,10 @@ static int put(dcache *cache, const struct dcache_value *key, const struct dcach
     if (rc == 0)
         rc = item_key(&item, cache->store, key);
     if (rc == 0)
-        rc = txn_begin(&txn);
+        rc = hot_put(cache, &item, options.flags, only_if_absent, txn.deadline);
+    if (rc != HOT_PASS)
+        goto done;
+    rc = txn_begin(&txn);
     if (rc < 0)
         goto done;
     if (only_if_absent || (options.flags & DCACHE_KEEP_EXPIRE))
@@ -57,50 +61,76 @@ int dcache_add(dcache *cache, const struct dcache_value *key, const struct dcach
 
 /* For statistics and policies: kept in memory, written by a later writer, or here and now if there
  * is no room, provided that nobody holds the lock. */
-static void note_read(dcache *cache, int64_t rowid)
+static void note_read(dcache *cache, int64_t id)
 {
     struct store *store = cache->store;
     struct shared_segment *segment = store->shared.segment;
     struct txn txn;
 
+    if (!store->settings.statistics && store->settings.policy < POLICY_USED)
+        return;
     if (store->settings.statistics)
-        atomic_fetch_add_explicit(rowid ? &segment->hits : &segment->misses, 1,
-                                  memory_order_relaxed);
-    if (rowid == 0 || store->settings.policy < POLICY_USED ||
-        shared_note_access(&store->shared, rowid, os_now()) || store->read_only || cache->scope)
+        atomic_fetch_add_explicit(id ? &segment->hits : &segment->misses, 1, memory_order_relaxed);
+    if (id == 0 || store->settings.policy < POLICY_USED ||
+        shared_note_access(&store->shared, id, os_now()) || store->read_only || cache->scope)
         return;
     txn = txn_new(cache);
     txn.deadline = 0;
     txn.aside = true;
     if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_commit(&txn) == 0)
-        (void)shared_note_access(&store->shared, rowid, os_now()); /* one note more or less */
+        (void)shared_note_access(&store->shared, id, os_now()); /* one note more or less */
     txn_end(&txn);
 }
 
-static int read_row(dcache *cache, const struct item *item, struct row *ret_row)
+/* Under what a read is noted: that a row has an id is known once it is in SQLite. */
+static int64_t id_for_notes(const dcache *cache, const struct row *row)
 {
-    struct db *db;
-    int rc = txn_read_begin(cache, &db);
+    if (row->rowid != 0 || cache->store->settings.policy < POLICY_USED)
+        return row->rowid != 0 ? row->rowid : 1;
+    return drain_note_id(memtable_key(&row->key, row->raw).hash);
+}
 
-    if (rc < 0)
-        return rc;
+static int read_database(dcache *cache, struct db *db, const struct item *item, struct row *ret_row)
+{
+    int rc;
+
     if (!cache->scope && db_unlocked_begin(db)) {
         rc = row_get(db, &item->row.key, item->row.raw, ret_row);
         if (db_unlocked_end(db))
-            goto done;
+            return rc;
         row_clear(ret_row); /* somebody has committed meanwhile */
         /* SQLite drops the pages of a void reading, but not a schema that it has read in it. */
         if (row_get_read_schema(db)) {
-            db->generation--;
-            txn_read_end(cache, db); /* closes it */
-            rc = txn_read_begin(cache, &db);
-            if (rc < 0)
-                return rc;
+            db->generation--; /* it is closed when it is given back */
+            return HOT_AGAIN;
         }
     }
-    rc = row_get(db, &item->row.key, item->row.raw, ret_row);
-done:
-    txn_read_end(cache, db);
+    return row_get(db, &item->row.key, item->row.raw, ret_row);
+}
+
+/* Who has the key: the memtable, at once, or else SQLite. */
+static int read_row(dcache *cache, const struct item *item, unsigned flags, struct row *ret_row)
+{
+    struct hot_look look = hot_look_new(cache, item, flags);
+    bool asked = hot_may_ask(cache);
+    int rc = asked ? hot_ask(&look, ret_row) : HOT_PASS;
+    struct db *db;
+
+    while (rc == HOT_PASS || rc == HOT_AGAIN) {
+        rc = txn_lookup_begin(cache, &db);
+        if (rc < 0)
+            break;
+        rc = asked ? HOT_PASS : hot_ask(&look, ret_row);
+        asked = true;
+        if (rc != HOT_PASS) {
+            txn_read_end(cache, db);
+            break;
+        }
+        rc = read_database(cache, db, item, ret_row);
+        if (rc != HOT_AGAIN)
+            rc = hot_tell(&look, rc, ret_row);
+        txn_read_end(cache, db);
+    }
     return rc;
 }
 
@@ -113,7 +143,7 @@ static int lookup(dcache *cache, const struct item *item, unsigned flags, struct
     int rc;
 
     for (;;) {
-        rc = read_row(cache, item, row);
+        rc = read_row(cache, item, flags, row);
         if (rc == 0 && !row_is_live(row))
             rc = DCACHE_NOT_FOUND;
         if (rc < 0)
@@ -136,8 +166,8 @@ static int lookup(dcache *cache, const struct item *item, unsigned flags, struct
 }
 
 /* Look in one place after the other; `*cache` becomes the one that has the key, or the last. */
-static int find(dcache **cache, const struct dcache_value *key, unsigned flags, struct row *row,
-                int *ret_fd)
+static int find_in_places(dcache **cache, const struct dcache_value *key, unsigned flags,
+                          struct row *row, int *ret_fd)
 {
     struct dcache *places[ROUTE_PLACES];
     size_t count = route_read(*cache, key, places);
@@ -153,31 +183,44 @@ static int find(dcache **cache, const struct dcache_value *key, unsigned flags, 
     return rc;
 }
 
+static int find(dcache **cache, const struct dcache_value *key, unsigned flags, struct row *row,
+                int *ret_fd)
+{
+    int rc = hot_get(cache, key, flags, row);
+
+    *ret_fd = -1;
+    if (rc != HOT_PASS)
+        return rc;
+    memset(row, 0, sizeof *row);
+    return find_in_places(cache, key, flags, row, ret_fd);
+}
+
 int dcache_get(dcache *cache, const struct dcache_value *key,
                const struct dcache_get_options *given, struct dcache_entry *ret_entry)
 {
     ENTRY_OPTIONS(struct dcache_get_options, options, given);
-    struct row row = {0};
-    int64_t rowid = 0;
-    int fd = -1, rc;
+    struct row row;
+    int64_t id = 0;
+    int fd, rc = find(&cache, key, options.flags, &row, &fd);
 
-    entry_init(ret_entry);
-    rc = find(&cache, key, options.flags, &row, &fd);
     if (rc == 0) {
-        rowid = row.rowid;
+        id = id_for_notes(cache, &row);
         rc = entry_fill(&row, fd, options.flags, ret_entry);
+    } else {
+        entry_init(ret_entry);
     }
     if ((rc == 0 || rc == DCACHE_NOT_FOUND) && !(options.flags & DCACHE_NO_ACCESS))
-        note_read(cache, rowid);
+        note_read(cache, id);
     return rc;
 }
 
 int dcache_contains(dcache *cache, const struct dcache_value *key)
 {
-    struct row row = {0};
+    struct row row;
     int fd, rc = find(&cache, key, DCACHE_NO_VALUE, &row, &fd);
 
-    row_clear(&row);
+    if (rc == 0)
+        row_clear(&row);
     return rc;
 }
 
@@ -223,7 +266,10 @@ int dcache_touch(dcache *cache, const struct dcache_value *key,
     txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
-        rc = txn_begin(&txn);
+        rc = hot_touch(cache, &item, expire_time, options.flags & DCACHE_KEEP_EXPIRE, txn.deadline);
+    if (rc != HOT_PASS)
+        return rc;
+    rc = txn_begin(&txn);
     if (rc == 0)
         rc = find_live(&txn, &item, DCACHE_NO_VALUE, &row, &fd);
     if (rc == 0 && !(options.flags & DCACHE_KEEP_EXPIRE))
@@ -354,33 +400,40 @@ static int add_numbers(const struct dcache_value *a, const struct dcache_value *
     return 0;
 }
 
-/* A new number, in place of nothing or of what has expired. */
-static int begin_number(struct txn *txn, struct item *item, const struct row *old,
-                        const struct dcache_incr_options *options, const struct dcache_value *value)
+static int new_number(struct txn *txn, struct item *item, const struct dcache_incr_options *options,
+                      const struct dcache_value *value)
 {
     struct dcache_set_options set = DCACHE_OPTIONS(struct dcache_set_options);
-    int64_t rowid;
-    int rc;
 
     set.flags = options->flags & DCACHE_PINNED;
     set.expire = options->expire;
     set.expire_at = options->expire_at;
     set.tag = options->tag;
-    rc = item_value(item, txn, value, &set); /* a number: no file, no wait */
+    return item_value(item, txn, value, &set); /* a number: no file, no wait */
+}
+
+/* A new number, in place of nothing or of what has expired. */
+static int begin_number(struct txn *txn, struct item *item, const struct row *old,
+                        const struct dcache_incr_options *options, const struct dcache_value *value)
+{
+    int64_t rowid;
+    int rc = new_number(txn, item, options, value);
+
     if (rc == 0)
         rc = item_replace(item, txn, old, &rowid);
     return rc < 0 ? rc : evict_some(txn, &rowid, 1, item_bytes(item));
 }
 
-/* The live number under a key becomes its sum with `delta`. */
-static int change_number(struct txn *txn, const struct row *row, const struct dcache_value *delta,
-                         struct dcache_value *sum)
+/* Sum of the live number under a key and `delta`. `*ret_same`: a NaN is kept as a pickle, and stays. */
+static int sum_of(const struct row *row, const struct dcache_value *delta, struct dcache_value *sum,
+                  bool *ret_same)
 {
     struct dcache_value column = row->value;
     int rc;
 
-    value_from_column(&column, row->mode); /* a NaN is kept as a pickle, and stays NaN */
-    if (column.type == DCACHE_DOUBLE && row->mode == MODE_PICKLE) {
+    value_from_column(&column, row->mode);
+    *ret_same = column.type == DCACHE_DOUBLE && row->mode == MODE_PICKLE;
+    if (*ret_same) {
         *sum = column;
         return 0;
     }
@@ -388,10 +441,53 @@ static int change_number(struct txn *txn, const struct row *row, const struct dc
                                                 : add_numbers(&column, delta, sum);
     if (rc == 0 && sum->type == DCACHE_DOUBLE && isnan(sum->real))
         rc = os_fail(DCACHE_RANGE, "the sum is not a number");
-    if (rc == 0)
+    return rc;
+}
+
+static int change_number(struct txn *txn, const struct row *row, const struct dcache_value *delta,
+                         struct dcache_value *sum)
+{
+    bool same;
+    int rc = sum_of(row, delta, sum, &same);
+
+    if (rc == 0 && !same)
         rc = row_set_number(txn->db, row, sum, (enum policy)txn->cache->store->settings.policy,
                             os_now());
     return rc;
+}
+
+/* The same in the memtable. */
+static int incr_hot(struct txn *txn, struct item *item, const struct dcache_value *delta,
+                    const struct dcache_incr_options *options, struct dcache_value *sum)
+{
+    struct hot_look look = hot_look_new(txn->cache, item, 0);
+    struct dcache_value zero = dcache_int(0);
+    struct row row = {0};
+    bool same = false;
+    int rc, ended;
+
+    do {
+        rc = hot_incr_begin(txn->cache, &look, txn->deadline, &row);
+        if (rc != 0)
+            return rc;
+        if (row.memory && row_is_live(&row)) {
+            rc = sum_of(&row, delta, sum, &same);
+            row.value = *sum;
+            row.store_time = row_is_pinned(&row) ? row.store_time : os_now();
+        } else if (options->flags & DCACHE_MUST_EXIST) {
+            rc = DCACHE_NOT_FOUND;
+        } else {
+            rc = add_numbers(options->initial ? options->initial : &zero, delta, sum);
+            row_clear(&row);
+            if (rc == 0)
+                rc = new_number(txn, item, options, sum);
+            row = item->row;
+            look.counted = 0;
+        }
+        ended = hot_incr_end(&look, rc == 0 && !same ? &row : NULL, txn->deadline);
+        row_clear(&row);
+    } while (rc == 0 && ended == HOT_AGAIN);
+    return rc < 0 ? rc : ended;
 }
 
 int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcache_value *delta,
@@ -411,7 +507,12 @@ int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcac
     txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
-        rc = txn_begin(&txn);
+        rc = incr_hot(&txn, &item, delta ? delta : &one, &options, &sum);
+    if (rc == 0 && ret_value)
+        *ret_value = sum;
+    if (rc != HOT_PASS)
+        return rc;
+    rc = txn_begin(&txn);
     if (rc < 0)
         goto done;
     rc = row_get(txn.db, &item.row.key, item.row.raw, &row);
@@ -456,6 +557,12 @@ int dcache_pop(dcache *cache, const struct dcache_value *key,
         return rc;
     txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
+    if (rc == 0 && !(options.flags & DCACHE_AS_FD)) { /* which may fail, and then it has to stay */
+        rc = hot_remove(cache, &item, &row, txn.deadline);
+        if (rc != HOT_PASS)
+            return rc < 0 ? rc : entry_fill(&row, -1, options.flags, ret_entry);
+        rc = 0;
+    }
     if (rc == 0)
         rc = txn_begin(&txn);
     if (rc == 0)
@@ -479,7 +586,10 @@ int dcache_delete(dcache *cache, const struct dcache_value *key)
     txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
-        rc = txn_begin(&txn);
+        rc = hot_remove(cache, &item, NULL, txn.deadline);
+    if (rc != HOT_PASS)
+        return rc;
+    rc = txn_begin(&txn);
     if (rc == 0)
         rc = find_live(&txn, &item, DCACHE_NO_VALUE, &row, &fd);
     if (rc == 0)

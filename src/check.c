@@ -288,6 +288,16 @@ static int check_database(struct check *check)
     return rc < 0 ? rc : integrity_check(check, "PRAGMA integrity_check(Settings)");
 }
 
+/* Stored, not added: beyond the range of 64 bits SQLite has made it a float. */
+static int mend_counter(struct check *check, const char *name, int64_t change)
+{
+    struct dcache_value value = dcache_int(0);
+    int rc = settings_counter(check->db, name, &value.integer);
+
+    value.integer = os_plus(value.integer, change);
+    return rc < 0 ? rc : settings_put(check->db, name, &value);
+}
+
 static int check_counter(struct check *check, enum dcache_problem_kind kind, const char *name,
                          int64_t is, int64_t should)
 {
@@ -297,7 +307,7 @@ static int check_counter(struct check *check, enum dcache_problem_kind kind, con
     if (is == should)
         return 0;
     if (fix)
-        rc = settings_counter_add(check->db, name, os_minus(should, is));
+        rc = mend_counter(check, name, os_minus(should, is));
     return rc < 0 ? rc
                   : add(check, kind, fix, "the counter %s is %lld, not %lld", name, (long long)is,
                         (long long)should);

@@ -342,6 +342,13 @@ bool db_unlocked_end(struct db *db)
     return vfs_unlocked_end(db->file, &db->header);
 }
 
+uint64_t db_commits(struct db *db)
+{
+    const _Atomic uint32_t *index = vfs_index(db->file);
+
+    return index ? vfs_commits(index) : DB_NO_COMMITS;
+}
+
 bool db_has_moved(struct db *db)
 {
     int moved = 0;

@@ -12,8 +12,13 @@
 
 #define DB_NAME "cache.db"
 /* Which of a connection's prepared statements belong to which file. */
-#define DB_STATEMENTS 60
-enum { DB_ROW_STATEMENTS = 0, DB_SETTINGS_STATEMENTS = 40, DB_TXN_STATEMENTS = 50 };
+#define DB_STATEMENTS 63
+enum {
+    DB_ROW_STATEMENTS = 0,
+    DB_SETTINGS_STATEMENTS = 40,
+    DB_TXN_STATEMENTS = 50,
+    DB_DRAIN_STATEMENTS = 60
+};
 
 /* Where a key was seen last: row.c finds it there with one search instead of two. */
 #define DB_HINTS 1024
@@ -76,6 +81,10 @@ struct dcache_value db_column(sqlite3_stmt *statement, int column);
  * means nothing, and has to be read again in the ordinary way. */
 bool db_unlocked_begin(struct db *db);
 bool db_unlocked_end(struct db *db);
+
+/* SQLite's commit counter, see vfs.h; DB_NO_COMMITS where there is none. */
+#define DB_NO_COMMITS UINT64_MAX
+uint64_t db_commits(struct db *db);
 
 /* Note SQLite's last failure and return its status. */
 int db_fail(struct db *db, int code);

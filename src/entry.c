@@ -99,31 +99,15 @@ void item_adopt_files(struct txn *txn, const struct dcache_value *values, size_t
                             values[i].stored->filename); /* without memory it removes at once */
 }
 
-/* Under least-frequently-used, a newcomer of a cache that has evicted begins above what went last,
- * or no newcomer would ever outlive an old favourite: ageing as in LFU-DA (Arlitt et al., 2000). */
-static int initial_count(struct txn *txn, int64_t *ret_count)
-{
-    int64_t evictions = txn->evictions;
-    int rc;
-
-    *ret_count = 0;
-    if (txn->cache->store->settings.policy != POLICY_FREQUENT)
-        return 0;
-    rc = settings_counter(txn->db, "evictions", &evictions);
-    if (rc < 0 || evictions + txn->evictions == 0)
-        return rc;
-    rc = row_min_access_count(txn->db, ret_count);
-    if (rc == 0)
-        (*ret_count)++;
-    return rc;
-}
-
 static int finish_row(struct item *item, struct txn *txn)
 {
     struct row *row = &item->row;
     int rc = item->staged ? txn_publish(txn, item->index, &row->filename) : 0;
 
-    return rc < 0 || row_is_pinned(row) ? rc : initial_count(txn, &row->access_count);
+    if (rc < 0 || row_is_pinned(row))
+        return rc;
+    return drain_initial_count(txn->db, (enum policy)txn->cache->store->settings.policy,
+                               txn->evictions, &row->access_count);
 }
 
 int item_replace(struct item *item, struct txn *txn, const struct row *old, int64_t *ret_rowid)
@@ -309,39 +293,40 @@ static double without_pin(double time)
 
 int entry_fill(struct row *row, int fd, unsigned flags, struct dcache_entry *ret_entry)
 {
-    struct dcache_entry entry = {0};
+    struct dcache_entry *entry = ret_entry;
     int rc = 0;
 
-    entry.key = row->key;
-    value_from_key(&entry.key, row->raw);
-    entry.tag = row->tag;
-    entry.store_time = without_pin(row->store_time);
-    entry.expire_time = row->expire_time;
-    entry.access_time = without_pin(row->access_time);
-    entry.access_count = row->access_count & (ROW_PINNED_COUNT - 1);
-    entry.rowid = row->rowid;
-    entry.size = row->size;
-    entry.filename = row->filename;
-    entry.value = row->value;
-    value_from_column(&entry.value, row->mode);
-    entry.kind = row->filename ? value_type_of_mode(row->mode) : entry.value.type;
+    entry->status = 0;
+    entry->key = row->key;
+    value_from_key(&entry->key, row->raw);
+    entry->value = row->value;
+    value_from_column(&entry->value, row->mode);
+    entry->kind = row->filename ? value_type_of_mode(row->mode) : entry->value.type;
+    entry->tag = row->tag;
+    entry->store_time = without_pin(row->store_time);
+    entry->expire_time = row->expire_time;
+    entry->access_time = without_pin(row->access_time);
+    entry->access_count = row->access_count & (ROW_PINNED_COUNT - 1);
+    entry->rowid = row->rowid;
+    entry->size = row->size;
+    entry->filename = row->filename;
+    entry->owned = row->memory;
     if (flags & DCACHE_AS_STORED)
-        rc = fill_stored(row, &entry);
+        rc = fill_stored(row, entry);
     else if (flags & DCACHE_NO_VALUE)
-        entry.value = dcache_none();
+        entry->value = dcache_none();
     else if (fd >= 0)
-        rc = fill_from_file(row, &fd, flags, &entry);
+        rc = fill_from_file(row, &fd, flags, entry);
     else if (flags & DCACHE_AS_FD)
-        rc = fill_fd(&entry);
-    os_close(fd);
+        rc = fill_fd(entry);
+    if (fd >= 0)
+        os_close(fd);
+    row->memory = NULL;
     if (rc < 0) {
-        row_clear(row);
-        return rc;
+        row_memory_free(entry->owned);
+        entry_init(entry);
     }
-    entry.owned = row->memory;
-    memset(row, 0, sizeof *row);
-    *ret_entry = entry;
-    return 0;
+    return rc;
 }
 
 /* Copy data behind what is there already. */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #define HEADROOM (INT64_C(16) << 20)
-#define ROW_OVERHEAD 1024 /* bytes that a row takes at most in tables and indexes, on average */
 #define BATCH 100 /* rows in one transaction: other writers get their turn between batches */
 
 enum { PAGE_COUNT = DB_TXN_STATEMENTS + 6, FREE_COUNT, PAGE_SIZE };
@@ -173,6 +172,39 @@ int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes)
         rc = evict_while_over(txn, &kept, &left, &evicted);
     while (rc == 0 && left > 0 && evicted >= BATCH - 1);
     return rc < 0 ? rc : renew_headroom(txn);
+}
+
+int evict_after_drain(struct txn *txn, int64_t rows, int64_t newest)
+{
+    struct kept kept = {.rowids = &newest, .count = 1};
+    int64_t left = txn->cache->store->settings.cull_limit * rows, before, evicted;
+    int rc;
+
+    do { /* a batch each time */
+        before = left;
+        rc = expire_some(txn, &kept, os_now(), &left);
+    } while (rc == 0 && before - left >= BATCH - 1);
+    do
+        rc = rc < 0 ? rc : evict_while_over(txn, &kept, &left, &evicted);
+    while (rc == 0 && left > 0 && evicted >= BATCH - 1);
+    return rc < 0 ? rc : renew_headroom(txn);
+}
+
+bool evict_is_due(struct store *store, struct db *db)
+{
+    struct row_query query = {.select = ROW_EXPIRED, .now = os_now()};
+    int64_t room = store->shared.segment->headroom;
+    struct victim victim;
+    int count = 0;
+
+    if (store->settings.cull_limit == 0)
+        return false;
+    if (store->settings.policy != POLICY_NONE && (room <= 0 || room > HEADROOM))
+        return true;
+    if (row_victims(db, &query, 1, &victim, &count) < 0)
+        return true;
+    free_victims(&victim, count);
+    return count > 0;
 }
 
 /* ---- in batches ---- */

@@ -10,6 +10,12 @@
  * have added, at most. */
 int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes);
 
+/* After a drain of so many rows the same, but for `newest`, the last of them. */
+int evict_after_drain(struct txn *txn, int64_t rows, int64_t newest);
+
+/* Whether that would remove anything; true on doubt. */
+bool evict_is_due(struct store *store, struct db *db);
+
 /* All rows, in batches. dcache_clear() then sweeps the files that no row names. */
 int evict_everything(dcache *cache, int64_t *ret_removed);
 

@@ -1,5 +1,6 @@
 /* fanout.c - opening a cache of several directories, and the caches with names of their own in it. What
  * is done with one is in the files of the operations: see struct dcache in txn.h. */
+#include "directory.h"
 #include "handle.h"
 #include "route.h"
 
@@ -125,7 +126,7 @@ int dcache_open_fanout(const char *directory, int shards, const struct dcache_op
     if (rc == 0 && there == 0 && (options.flags & (DCACHE_NO_CREATE | DCACHE_READ_ONLY)))
         rc = os_fail(DCACHE_NOT_FOUND, "there are no shards in %s", directory);
     if (rc == 0 && there == 0)
-        rc = store_make_path(directory, options.directory_mode);
+        rc = directory_make(directory, options.directory_mode);
     while (rc == 0) {
         wanted = there > 0 ? there : shards > 0 ? (size_t)shards : DEFAULT_SHARDS;
         rc = open_shards(directory, wanted, &options, &fanout);
@@ -183,7 +184,7 @@ static int make_way(const struct dcache *fanout, char *path, unsigned mode)
     for (char *slash = strchr(path + strlen(fanout->path) + 1, '/'); rc == 0 && slash;
          slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        rc = store_make_path(path, mode);
+        rc = directory_make(path, mode);
         *slash = '/';
     }
     return rc;

@@ -1,6 +1,7 @@
 /* handle.c - what a `dcache *` is: open, close, settings, begin, commit, rollback. */
 #include "handle.h"
 #include "entry.h"
+#include "helper.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -38,6 +39,14 @@ void handle_free(struct dcache *handle)
 
 /* ---- open and close ---- */
 
+static void leave(struct store *store)
+{
+    if (!store || !store_leave(store))
+        return;
+    helper_stop(store);
+    store_free(store);
+}
+
 int handle_open(const char *directory, const struct dcache_open_options *given, unsigned shards,
                 struct dcache **ret_cache)
 {
@@ -60,11 +69,16 @@ int handle_open(const char *directory, const struct dcache_open_options *given, 
     cache->timeout = options.timeout < 0 ? 0 : options.timeout;
     cache->leave = options.flags & (DCACHE_LEAVE_FILES | DCACHE_NAME_EVICTED);
     rc = store_open(directory, &options, shards, &cache->store);
-    if (rc < 0)
+    if (rc < 0) {
+        leave(cache->store);
         handle_free(cache);
-    else
-        *ret_cache = cache;
-    return rc;
+        return rc;
+    }
+    /* What killed processes have left; whoever needs it drained will say so if it cannot be. */
+    if (!cache->store->read_only)
+        (void)drain_wait(cache->store, os_monotonic() + 50 * OS_MS);
+    *ret_cache = cache;
+    return 0;
 }
 
 int dcache_open(const char *directory, const struct dcache_open_options *options,
@@ -98,6 +112,14 @@ static void flush_notes(struct dcache *cache)
     txn_end(&txn);
 }
 
+/* A closed directory is as 5.6.3 would have left it. What cannot be written now waits in the segment for
+ * the next who opens the directory. */
+static void flush_records(struct dcache *cache)
+{
+    if (store_enter(cache->store) == 0)
+        (void)drain_wait(cache->store, os_deadline(cache->timeout < 1 ? cache->timeout : 1));
+}
+
 static bool is_transaction(const struct dcache *handle)
 {
     if (handle->shard_count > 0)
@@ -116,12 +138,13 @@ void dcache_close(dcache *cache)
     for (size_t i = 0; i < cache->shard_count; i++)
         dcache_close(cache->shards[i]);
     if (cache->store) {
+        flush_records(cache);
         flush_notes(cache);
         for (struct left_batch *batch = cache->left; batch; batch = batch->next)
             for (size_t i = 0; i < batch->count; i++)
                 if (batch->items[i].filename) /* what fails is a stray, which check() finds */
                     (void)file_remove(&cache->store->files, batch->items[i].filename);
-        store_close(cache->store);
+        leave(cache->store);
     }
     handle_free(cache);
 }

@@ -187,6 +187,7 @@ static int compact(dcache *cache)
     rc = store_borrow(store, deadline, &db);
     if (rc == 0) {
         rc = vacuum(store, db);
+        memtable_own_commit(&store->shared, db_commits(db));
         store_return(store, db);
     }
     shared_unlock(&store->shared);

@@ -1,6 +1,7 @@
 /* os.c - the only file that talks to the kernel and the allocator. See os.h. */
 #include "os.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -380,9 +381,9 @@ int os_ftruncate(int fd, int64_t size)
     return FAULT(EIO) ? -1 : ftruncate(fd, size);
 }
 
-int os_fallocate(int fd, int64_t size)
+int os_fallocate(int fd, int64_t offset, int64_t size)
 {
-    int error = FAULT(ENOSPC) ? ENOSPC : posix_fallocate(fd, 0, size);
+    int error = FAULT(ENOSPC) ? ENOSPC : posix_fallocate(fd, offset, size);
 
     errno = error;
     return error ? -1 : 0;
@@ -521,6 +522,26 @@ double os_uniform(void)
     return (double)((bits >> 11) + 1) * 0x1p-53;
 }
 
+/* As text: 32 hex digits among dashes. */
+int os_boot_id(unsigned char ret_id[16])
+{
+    int fd = os_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+    char text[64] = {0};
+    ssize_t got = fd < 0 ? -1 : os_read(fd, text, sizeof text - 1);
+
+    os_close(fd);
+    memset(ret_id, 0, 16);
+    for (int i = 0, digits = 0; i < got && digits < 32; i++)
+        if (isxdigit((unsigned char)text[i])) {
+            char digit[2] = {text[i], 0};
+            unsigned long value = ret_id[digits / 2] * 16UL + strtoul(digit, NULL, 16);
+
+            ret_id[digits / 2] = (unsigned char)value;
+            digits++;
+        }
+    return got < 0 ? -1 : 0;
+}
+
 int os_memfd(const char *name)
 {
     return FAULT(ENOMEM) ? -1 : memfd_create(name, MFD_CLOEXEC);
@@ -578,11 +599,28 @@ bool os_byte_locked(int fd, int64_t offset)
     return FAULT(EIO) || fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
-void *os_map(int fd, size_t size, void *at)
+static void *map(int fd, size_t size, void *at, int protection)
 {
     int flags = MAP_SHARED | (at ? MAP_FIXED : 0);
+    void *memory = FAULT(ENOMEM) ? MAP_FAILED : mmap(at, size, protection, flags, fd, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void *os_map(int fd, size_t size, void *at)
+{
+    return map(fd, size, at, PROT_READ | PROT_WRITE);
+}
+
+void *os_map_to_read(int fd, size_t size, void *at)
+{
+    return map(fd, size, at, PROT_READ);
+}
+
+void *os_map_again(const void *shared, size_t size)
+{
     void *memory = FAULT(ENOMEM) ? MAP_FAILED
-                                 : mmap(at, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+                                 : mremap((void *)(uintptr_t)shared, 0, size, MREMAP_MAYMOVE);
 
     return memory == MAP_FAILED ? NULL : memory;
 }

@@ -101,7 +101,7 @@ int os_unlinkat(int dir, const char *name, int flags);
 int os_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int os_linkat(int from_dir, const char *from, int to_dir, const char *to);
 int os_ftruncate(int fd, int64_t size);
-int os_fallocate(int fd, int64_t size);
+int os_fallocate(int fd, int64_t offset, int64_t size);
 int os_fsync(int fd);
 int os_fdatasync(int fd);
 /* Names in a directory but for . and .., in one allocation that the caller frees. */
@@ -109,7 +109,8 @@ int os_list(int dir, const char *name, char ***ret_names, size_t *ret_count);
 ssize_t os_read(int fd, void *buffer, size_t size);      /* restarts after signals */
 int os_write_all(int fd, const void *data, size_t size); /* all or -1 */
 int os_random(void *buffer, size_t size);
-double os_uniform(void); /* in (0, 1]; where no random bytes can be had: 1 */
+double os_uniform(void);                  /* in (0, 1]; where no random bytes can be had: 1 */
+int os_boot_id(unsigned char ret_id[16]); /* of the running kernel: another after each start */
 int os_memfd(const char *name);
 char *os_realpath(const char *path);
 bool os_is_network(int fd); /* shared mappings of files there are not shared between hosts */
@@ -125,6 +126,8 @@ int os_byte_lock(int fd, int64_t offset, short type);
 /* Whether another open file description holds a lock on that byte. On doubt: yes. */
 bool os_byte_locked(int fd, int64_t offset);
 void *os_map(int fd, size_t size, void *at); /* shared; `at` NULL or to be replaced; NULL: failed */
+void *os_map_to_read(int fd, size_t size, void *at); /* the same, but not to be written */
+void *os_map_again(const void *shared, size_t size); /* the same pages once more; NULL: failed */
 void os_unmap(void *memory, size_t size);
 void os_relax(void); /* a moment of waiting without giving the processor away */
 bool os_is_multiprocessor(void);

@@ -146,7 +146,7 @@ int row_check_columns(struct db *db)
 
 void row_memory_free(struct row_memory *memory)
 {
-    if (memory)
+    if (memory && memory->more)
         free(memory->more);
     free(memory);
 }
@@ -155,11 +155,6 @@ void row_clear(struct row *row)
 {
     row_memory_free(row->memory);
     memset(row, 0, sizeof *row);
-}
-
-bool row_is_live(const struct row *row)
-{
-    return row->expire_time == DCACHE_NEVER || row->expire_time > os_now();
 }
 
 bool row_is_pinned(const struct row *row)
@@ -283,23 +278,13 @@ int row_key(struct db *db, int64_t rowid, struct row *ret_row)
 static struct db_hint *hint_of(struct db *db, const struct dcache_value *key, int raw,
                                uint64_t *ret_hash)
 {
-    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15) * (uint64_t)(key->type * 2 + (raw != 0)), word;
-    const char *at = key->data;
-    size_t left = value_bytes(key);
+    struct dcache_value normal;
 
-    if (left > 256)
+    if (value_bytes(key) > 256)
         return NULL;
-    if (!value_is_data(key))
-        hash ^= (uint64_t)key->integer; /* a double's bits are in the same place */
-    for (; left > 0; left -= left < 8 ? left : 8, at += 8) {
-        word = left;
-        memcpy(&word, at, left < 8 ? left : 8);
-        hash = (hash ^ word) * UINT64_C(0xFF51AFD7ED558CCD);
-        hash ^= hash >> 32;
-    }
-    hash *= UINT64_C(0xC4CEB9FE1A85EC53);
-    *ret_hash = hash;
-    return &db->hints[hash >> 54]; /* DB_HINTS is 2 to the 10 */
+    normal = value_normal_key(key);
+    *ret_hash = value_hash_key(&normal, raw);
+    return &db->hints[*ret_hash >> 54]; /* DB_HINTS is 2 to the 10 */
 }
 
 /* A hint says where to look first; the statement compares the key, so that a stale one only misses. */

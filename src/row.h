@@ -17,6 +17,7 @@ enum policy { POLICY_NONE, POLICY_STORED, POLICY_USED, POLICY_FREQUENT };
 /* A pinned item has this added to its store_time and access_time (so they lie after the year
  * 33658). 5.6.3, which orders by time or count to evict, reaches such rows last. */
 #define ROW_PINNED_TIME 1e12
+#define ROW_OVERHEAD 1024 /* bytes that a row takes at most in tables and indexes, on average */
 #define ROW_PINNED_COUNT (INT64_C(1) << 62)
 
 /* What the pointers of a row that was read point into. */
@@ -46,7 +47,11 @@ void row_clear(struct row *row);
 void row_memory_free(struct row_memory *memory);
 
 /* Whether the row has not expired. */
-bool row_is_live(const struct row *row);
+static inline bool row_is_live(const struct row *row)
+{
+    return row->expire_time == DCACHE_NEVER || row->expire_time > os_now();
+}
+
 bool row_is_pinned(const struct row *row);
 
 /* The row of a key, without value, tag, mode and access time. Fails: NOT_FOUND. */

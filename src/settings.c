@@ -58,6 +58,7 @@ static const struct known known[] = {
     {"disk_min_file_size", FIELD(min_file_size), 1 << 15, 0, INT64_MAX, NULL},
     {"disk_pickle_protocol", FIELD(pickle_protocol), 5, 0, 255, NULL},
     {"deque_maxlen", FIELD(deque_maxlen), -1, -1, INT64_MAX, NULL},
+    {"memtable_size", FIELD(memtable_size), 0, 0, INT64_MAX, NULL},
 };
 #define KNOWN (sizeof known / sizeof *known)
 #define KNOWN_OF_FORMAT 12 /* the rest has a row only where it has been set */
@@ -102,6 +103,10 @@ void settings_default(struct settings *settings, unsigned shards)
 {
     for (size_t i = 0; i < KNOWN; i++)
         atomic_store(field(settings, &known[i]), known[i].initial);
+#ifdef DCACHE_FAULTS
+    if (getenv("DCACHE_TEST_MEMTABLE")) /* all tests once more, with another default */
+        settings->memtable_size = strtoll(getenv("DCACHE_TEST_MEMTABLE"), NULL, 10);
+#endif
     settings->size_limit /= shards;
 }
 

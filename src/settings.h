@@ -27,7 +27,8 @@ struct settings {
     _Atomic int64_t synchronous;
     _Atomic int64_t min_file_size;
     _Atomic int64_t pickle_protocol;
-    _Atomic int64_t deque_maxlen; /* -1: none */
+    _Atomic int64_t deque_maxlen;  /* -1: none */
+    _Atomic int64_t memtable_size; /* bytes at most; 0: no memtable */
 };
 
 /* Those of a new cache that is one of so many shards: the limit of size is of all of them together. */

@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
-#define VERSION 6
+#define VERSION 7
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
+#define PROBES 8                      /* places that a note may be in */
 #define SPIN (OS_MS / 50)
 #define PATIENCE OS_MS           /* before a waiter gets precedence, S4 */
 #define FORGET (1000 * OS_MS)    /* a waiter that does not get it with precedence is dead */
@@ -33,9 +34,9 @@ static bool owner_died(const struct shared *shared, uint32_t value)
 }
 
 /* Take the word if it is free, or kept for one of those who have slept. */
-static bool try_take(struct shared *shared, bool slept, uint32_t *value)
+static bool try_take(struct shared *shared, struct shared_mutex *mutex, bool slept, uint32_t *value)
 {
-    _Atomic uint32_t *word = &shared->segment->lock;
+    _Atomic uint32_t *word = &mutex->word;
     uint32_t owner = *value & ~WAITERS;
 
     if (owner != 0 && !(owner == RESERVED && slept))
@@ -47,9 +48,9 @@ static bool try_take(struct shared *shared, bool slept, uint32_t *value)
 /* A small set holds the lock for some 10 microseconds; to sleep and be woken takes longer, and on a
  * busy machine the woken one gets no processor for milliseconds. So first look whether the holder is
  * about to let go; if it does not, it sleeps itself, or does something larger. */
-static bool spin(struct shared *shared)
+static bool spin(struct shared *shared, struct shared_mutex *mutex)
 {
-    _Atomic uint32_t *word = &shared->segment->lock;
+    _Atomic uint32_t *word = &mutex->word;
     int64_t end = os_is_multiprocessor() ? os_monotonic() + SPIN : 0;
 
     while (os_monotonic() < end) {
@@ -58,7 +59,7 @@ static bool spin(struct shared *shared)
 
             if ((value & ~WAITERS) == RESERVED)
                 return false;
-            if ((value & ~WAITERS) == 0 && try_take(shared, false, &value))
+            if ((value & ~WAITERS) == 0 && try_take(shared, mutex, false, &value))
                 return true;
             os_relax();
         }
@@ -67,100 +68,113 @@ static bool spin(struct shared *shared)
 }
 
 /* Who waits says since when, if nobody is known who has waited longer: S4. */
-static void announce(struct shared_segment *segment, int64_t start)
+static void announce(struct shared_mutex *mutex, int64_t start)
 {
-    int64_t since = atomic_load(&segment->waiting_since);
+    int64_t since = atomic_load(&mutex->waiting_since);
 
     if (since == 0 || start < since)
-        (void)atomic_compare_exchange_strong(&segment->waiting_since, &since, start);
+        (void)atomic_compare_exchange_strong(&mutex->waiting_since, &since, start);
 }
 
-static void withdraw(struct shared_segment *segment, int64_t start)
+static void withdraw(struct shared_mutex *mutex, int64_t start)
 {
-    (void)atomic_compare_exchange_strong(&segment->waiting_since, &start, 0);
+    (void)atomic_compare_exchange_strong(&mutex->waiting_since, &start, 0);
 }
 
-static int wait_for_lock(struct shared *shared, int64_t deadline)
+static int wait_for_lock(struct shared *shared, struct shared_mutex *mutex, int64_t deadline)
 {
-    struct shared_segment *segment = shared->segment;
     int64_t start = os_monotonic(), now = start, check = now + DEATH_CHECK, until;
     bool slept = false, kept;
 
     for (;;) {
-        uint32_t value = atomic_load(&segment->lock);
+        uint32_t value = atomic_load(&mutex->word);
 
-        if (try_take(shared, slept, &value))
+        if (try_take(shared, mutex, slept, &value))
             break;
         if (!(value & WAITERS) &&
-            !atomic_compare_exchange_strong(&segment->lock, &value, value | WAITERS))
+            !atomic_compare_exchange_strong(&mutex->word, &value, value | WAITERS))
             continue;
         /* What is kept for a sleeper, who may be dead, even who cannot wait sleeps for once: S4. */
         kept = (value & ~WAITERS) == RESERVED;
         if (now >= deadline && (slept || !kept)) {
-            withdraw(segment, start);
-            os_futex_wake(&segment->lock); /* in case that we were the one to be woken */
-            return os_fail(DCACHE_TIMEOUT, "waiting for the write lock of the cache");
+            withdraw(mutex, start);
+            os_futex_wake(&mutex->word); /* in case that we were the one to be woken */
+            return os_fail(DCACHE_TIMEOUT, "waiting for the lock of the cache");
         }
-        announce(segment, start);
+        announce(mutex, start);
         until = kept ? now + PATIENCE : check < deadline ? check : deadline;
-        os_futex_wait(&segment->lock, value | WAITERS, until - now);
+        os_futex_wait(&mutex->word, value | WAITERS, until - now);
         slept = true;
         if (os_waiting() < 0) {
-            withdraw(segment, start);
-            os_futex_wake(&segment->lock);
+            withdraw(mutex, start);
+            os_futex_wake(&mutex->word);
             return DCACHE_CALLBACK;
         }
         now = os_monotonic();
         if (now < check)
             continue;
         check = now + DEATH_CHECK;
-        value = atomic_load(&segment->lock);
+        value = atomic_load(&mutex->word);
         if (owner_died(shared, value) &&
-            atomic_compare_exchange_strong(&segment->lock, &value, (shared->slot + 1) | WAITERS))
+            atomic_compare_exchange_strong(&mutex->word, &value, (shared->slot + 1) | WAITERS))
             break;
     }
-    withdraw(segment, start);
+    withdraw(mutex, start);
     return 0;
+}
+
+bool shared_mutex_try(struct shared *shared, struct shared_mutex *mutex)
+{
+    uint32_t nobody = 0;
+
+    return atomic_compare_exchange_strong(&mutex->word, &nobody, shared->slot + 1);
+}
+
+int shared_mutex_lock(struct shared *shared, struct shared_mutex *mutex, int64_t deadline)
+{
+    if (shared_mutex_try(shared, mutex))
+        return 0;
+    if (deadline > 0 && spin(shared, mutex))
+        return 0;
+    return wait_for_lock(shared, mutex, deadline);
+}
+
+/* Whether somebody is known to have waited for too long. Who was, and has died, is forgotten. */
+static bool somebody_starves(struct shared_mutex *mutex)
+{
+    int64_t since = atomic_load(&mutex->waiting_since), waited = os_minus(os_monotonic(), since);
+
+    if (since != 0 && waited > FORGET)
+        withdraw(mutex, since);
+    return since != 0 && waited >= PATIENCE;
+}
+
+void shared_mutex_unlock(struct shared *shared, struct shared_mutex *mutex)
+{
+    uint32_t mine = shared->slot + 1, next;
+
+    if (atomic_compare_exchange_strong(&mutex->word, &mine, 0))
+        return;
+    /* S4; else who runs may take it, which is quicker than who has to wake up. */
+    next = somebody_starves(mutex) ? RESERVED | WAITERS : 0;
+    mine = (shared->slot + 1) | WAITERS;
+    if (!atomic_compare_exchange_strong(&mutex->word, &mine, next))
+        return; /* not ours: the segment is another one than we have locked */
+    if (os_futex_wake(&mutex->word) == 0) { /* nobody waits any more */
+        atomic_store(&mutex->waiting_since, 0);
+        if (next != 0)
+            (void)atomic_compare_exchange_strong(&mutex->word, &next, 0);
+    }
 }
 
 int shared_lock(struct shared *shared, int64_t deadline)
 {
-    uint32_t nobody = 0;
-
-    if (atomic_compare_exchange_strong(&shared->segment->lock, &nobody, shared->slot + 1))
-        return 0;
-    if (deadline > 0 && spin(shared))
-        return 0;
-    return wait_for_lock(shared, deadline);
-}
-
-/* Whether somebody is known to have waited for too long. Who was, and has died, is forgotten. */
-static bool somebody_starves(struct shared_segment *segment)
-{
-    int64_t since = atomic_load(&segment->waiting_since), waited = os_minus(os_monotonic(), since);
-
-    if (since != 0 && waited > FORGET)
-        withdraw(segment, since);
-    return since != 0 && waited >= PATIENCE;
+    return shared_mutex_lock(shared, &shared->segment->lock, deadline);
 }
 
 void shared_unlock(struct shared *shared)
 {
-    struct shared_segment *segment = shared->segment;
-    uint32_t mine = shared->slot + 1, next;
-
-    if (atomic_compare_exchange_strong(&segment->lock, &mine, 0))
-        return;
-    /* S4; else who runs may take it, which is quicker than who has to wake up. */
-    next = somebody_starves(segment) ? RESERVED | WAITERS : 0;
-    mine = (shared->slot + 1) | WAITERS;
-    if (!atomic_compare_exchange_strong(&segment->lock, &mine, next))
-        return; /* not ours: the segment is another one than we have locked */
-    if (os_futex_wake(&segment->lock) == 0) { /* nobody waits any more */
-        atomic_store(&segment->waiting_since, 0);
-        if (next != 0)
-            (void)atomic_compare_exchange_strong(&segment->lock, &next, 0);
-    }
+    shared_mutex_unlock(shared, &shared->segment->lock);
 }
 
 /* ---- the file ---- */
@@ -195,10 +209,58 @@ static int take_slot(struct shared *shared)
 /* S2: what a dead process with our slot has left is not ours. */
 static void free_inherited(struct shared *shared)
 {
-    uint32_t value = atomic_load(&shared->segment->lock);
+    struct shared_segment *segment = shared->segment;
+    struct shared_mutex *mutexes[] = {&segment->lock, &segment->memtable.append};
 
-    if ((value & ~WAITERS) == shared->slot + 1)
-        shared_unlock(shared);
+    for (int i = 0; i < 2; i++)
+        if ((atomic_load(&mutexes[i]->word) & ~WAITERS) == shared->slot + 1)
+            shared_mutex_unlock(shared, mutexes[i]);
+}
+
+/* After a crash of all who were there. Records that are not in SQLite yet wait for who drains them;
+ * but after a power cut (another boot) what is in the file is of no known moment. */
+static void take_over(struct shared_segment *segment, const unsigned char boot[16])
+{
+    struct shared_memtable *m = &segment->memtable;
+
+    atomic_store(&segment->checkpointing, 0);
+    memset(&segment->lock, 0, sizeof segment->lock);
+    for (int i = 0; i < SHARED_BELLS; i++)
+        atomic_store(&segment->bell[i].sleepers, 0);
+    for (int i = 0; i < SHARED_WAITERS; i++)
+        atomic_store(&segment->waiter[i].word, 0);
+    if (memcmp(m->boot, boot, sizeof m->boot) != 0)
+        memset(m, 0, sizeof *m);
+    memset(&m->append, 0, sizeof m->append);
+    atomic_store(&m->sleepers, 0);
+}
+
+static bool is_valid(const struct shared_segment *segment)
+{
+    return segment->magic == MAGIC && segment->version == VERSION &&
+           segment->size == sizeof *segment;
+}
+
+static int initialise(struct shared *shared, bool empty)
+{
+    struct shared_segment *segment = shared->segment;
+    unsigned char boot[16];
+
+    if (os_boot_id(boot) < 0)
+        return os_fail_errno("read the boot id");
+    shared->made = !is_valid(segment);
+    if (!shared->made) {
+        take_over(segment, boot);
+        shared->inherited = atomic_load(&segment->memtable.capacity) != 0;
+    } else {
+        if (!empty) /* else it is zero, and threads of ours may have locked in it already */
+            memset(segment, 0, sizeof *segment);
+        segment->version = VERSION;
+        segment->size = sizeof *segment;
+        segment->magic = MAGIC;
+    }
+    memcpy(segment->memtable.boot, boot, sizeof boot);
+    return 0;
 }
 
 /* Called with the init lock held: nobody else arrives, leaves or initialises. */
@@ -207,10 +269,11 @@ static int arrive(struct shared *shared)
     struct shared_segment *segment;
     bool alone = os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0, empty = false;
     struct stat st;
+    int rc;
 
     if (os_fstat(shared->fd, &st) < 0)
         return os_fail_errno("stat %s", SHARED_NAME);
-    if ((size_t)st.st_size != sizeof *segment) {
+    if ((size_t)st.st_size < sizeof *segment) {
         if (!alone)
             return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
         if (st.st_nlink > 1)
@@ -220,37 +283,40 @@ static int arrive(struct shared *shared)
         empty = true;
     }
     /* Allocated up front: a full disk must show here, not as SIGBUS later. */
-    if ((alone || st.st_blocks == 0) && os_fallocate(shared->fd, sizeof *segment) < 0)
-        return os_fail_errno("allocate %s", SHARED_NAME);
-    segment = os_map(shared->fd, sizeof *segment, shared->mapped ? shared->segment : NULL);
+    if (alone || st.st_blocks == 0) {
+        rc = shared_allocate(shared, 0, sizeof *segment);
+        if (rc < 0)
+            return rc;
+        /* The rest is a hole, until memtable_resize() fills it: behind the end would be SIGBUS. */
+        if (st.st_size < (off_t)SHARED_MAPPED && os_ftruncate(shared->fd, SHARED_MAPPED) < 0)
+            return os_fail_errno("extend %s", SHARED_NAME);
+    }
+    segment = os_map(shared->fd, SHARED_MAPPED, shared->mapped ? shared->segment : NULL);
     if (!segment)
         return os_fail_errno("map %s", SHARED_NAME);
     if (!shared->mapped) /* else it is the same, and other threads look at it */
         shared->segment = segment;
     shared->mapped = true;
-    if (segment->magic != MAGIC || segment->version != VERSION ||
-        segment->size != sizeof *segment) {
+    shared->made = shared->inherited = false;
+    if (!is_valid(segment)) {
         if (!alone)
             return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
         if (st.st_nlink > 1)
             return DCACHE_GONE;
-        if (!empty) /* else it is zero, and threads of ours may have locked in it already */
-            memset(segment, 0, sizeof *segment);
-        segment->version = VERSION;
-        segment->size = sizeof *segment;
-        segment->magic = MAGIC;
-    } else if (alone) {
-        atomic_store(&segment->checkpointing, 0);
-        atomic_store(&segment->waiting_since, 0);
-        atomic_store(&segment->lock, 0);
-        for (int i = 0; i < SHARED_BELLS; i++)
-            atomic_store(&segment->bell[i].sleepers, 0);
-        for (int i = 0; i < SHARED_WAITERS; i++)
-            atomic_store(&segment->waiter[i].word, 0);
     }
+    rc = alone ? initialise(shared, empty) : 0;
+    if (rc < 0)
+        return rc;
     if (os_byte_lock(shared->fd, BYTE_PRESENT, F_RDLCK) < 0)
         return os_fail_errno("lock %s", SHARED_NAME);
     return take_slot(shared);
+}
+
+int shared_allocate(struct shared *shared, uint64_t offset, uint64_t size)
+{
+    if (os_fallocate(shared->fd, (int64_t)offset, (int64_t)size) < 0)
+        return os_fail_errno("allocate %s", SHARED_NAME);
+    return 0;
 }
 
 static int open_once(struct shared *shared, int dir, unsigned mode, int64_t deadline)
@@ -272,11 +338,18 @@ static int open_once(struct shared *shared, int dir, unsigned mode, int64_t dead
         return DCACHE_GONE; /* its last user has just removed it: make a new one */
     rc = arrive(shared);
     if (rc < 0) {
-        if (os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0)
+        /* What it holds may be wanted, but for one that is not ours. */
+        if ((st.st_size == 0 || rc == DCACHE_GONE) &&
+            os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0)
             (void)os_unlinkat(dir, SHARED_NAME, 0); /* left over: made anew by the next */
         return rc;
     }
     free_inherited(shared);
+    return shared->inherited ? 0 : shared_admit(shared);
+}
+
+int shared_admit(struct shared *shared)
+{
     if (os_byte_lock(shared->fd, BYTE_INIT, F_UNLCK) < 0)
         return os_fail_errno("unlock %s", SHARED_NAME);
     return 0;
@@ -297,11 +370,49 @@ int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline)
     if (rc == DCACHE_GONE)
         rc = os_fail(DCACHE_IO, "%s cannot be made anew", SHARED_NAME);
     if (rc < 0 && shared->mapped && !had) {
-        os_unmap(shared->segment, sizeof *shared->segment);
+        os_unmap(shared->segment, SHARED_MAPPED);
         shared->segment = NULL;
         shared->mapped = false;
     }
     return rc;
+}
+
+int shared_look(struct shared *shared, int dir)
+{
+    struct shared_segment *segment = NULL;
+    struct stat st;
+    int fd = os_openat(dir, SHARED_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0); /* of a FIFO */
+
+    if (fd < 0)
+        return DCACHE_NOT_FOUND;
+    if (os_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size >= SHARED_MAPPED)
+        segment = os_map_to_read(fd, SHARED_MAPPED, shared->mapped ? shared->segment : NULL);
+    if (!segment) {
+        os_close(fd);
+        return DCACHE_NOT_FOUND;
+    }
+    if (shared->mapped)
+        os_close(shared->fd);
+    shared->segment = segment;
+    shared->fd = fd;
+    shared->mapped = true;
+    return is_valid(segment) ? 0 : DCACHE_NOT_FOUND;
+}
+
+bool shared_is_current(const struct shared *shared)
+{
+    struct stat st;
+
+    return shared->mapped && os_fstat(shared->fd, &st) == 0 && st.st_nlink > 0 &&
+           is_valid(shared->segment);
+}
+
+bool shared_is_file(const struct shared *shared, int fd)
+{
+    struct stat mine, other;
+
+    return shared->fd == fd || (os_fstat(shared->fd, &mine) == 0 && os_fstat(fd, &other) == 0 &&
+                                mine.st_dev == other.st_dev && mine.st_ino == other.st_ino);
 }
 
 int shared_private(struct shared *shared)
@@ -313,17 +424,26 @@ int shared_private(struct shared *shared)
     return shared->segment ? 0 : DCACHE_NOMEM;
 }
 
+/* What is not in SQLite yet, since that could not be written, is for the next who opens. */
+static bool holds_records(const struct shared *shared)
+{
+    struct shared_memtable *m = &shared->segment->memtable;
+
+    return shared->mapped && atomic_load(&m->capacity) != 0 &&
+           atomic_load(&m->tail) != atomic_load(&m->drained);
+}
+
 void shared_close(struct shared *shared, int dir)
 {
     /* The last one present removes the file; a turn not had in time leaves it to the next. */
     if (shared->fd >= 0) {
         if (init_lock(shared->fd, os_monotonic() + 100 * OS_MS) == 0 &&
-            os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0)
+            os_byte_lock(shared->fd, BYTE_PRESENT, F_WRLCK) == 0 && !holds_records(shared))
             (void)os_unlinkat(dir, SHARED_NAME, 0); /* left over: found valid by the next */
         os_close(shared->fd);
     }
     if (shared->mapped)
-        os_unmap(shared->segment, sizeof *shared->segment);
+        os_unmap(shared->segment, SHARED_MAPPED);
     else
         free(shared->segment);
     shared->segment = NULL;
@@ -337,7 +457,7 @@ void shared_forked(struct shared *shared)
         (void)close(shared->fd); /* locks stay with the parent, who has it open too */
     shared->fd = -1;
     if (shared->mapped) { /* a mapping keeps the description open too, and with it the locks */
-        (void)munmap(shared->segment, sizeof *shared->segment);
+        (void)munmap(shared->segment, SHARED_MAPPED);
         shared->segment = NULL;
         shared->mapped = false;
     }
@@ -390,13 +510,20 @@ static uint64_t double_bits(double value)
     return bits;
 }
 
+/* The place of a note, and those that it may be in if it is not there. */
+static unsigned place_of(int64_t rowid, unsigned probe)
+{
+    uint64_t hash = (uint64_t)rowid * UINT64_C(0x9E3779B97F4A7C15);
+
+    return (unsigned)((hash >> 32) + probe) % SHARED_ACCESS_SLOTS;
+}
+
 bool shared_note_access(struct shared *shared, int64_t rowid, double time)
 {
     struct shared_segment *segment = shared->segment;
-    uint64_t hash = (uint64_t)rowid * UINT64_C(0x9E3779B97F4A7C15);
 
-    for (unsigned probe = 0; probe < 8; probe++) {
-        struct shared_access *slot = &segment->access[((hash >> 32) + probe) % SHARED_ACCESS_SLOTS];
+    for (unsigned probe = 0; probe < PROBES; probe++) {
+        struct shared_access *slot = &segment->access[place_of(rowid, probe)];
         int64_t holder = atomic_load_explicit(&slot->rowid, memory_order_relaxed);
 
         if (holder == 0)
@@ -428,4 +555,18 @@ bool shared_take_access(struct shared *shared, unsigned i, int64_t *ret_rowid, d
     *ret_count = (int64_t)atomic_exchange(&slot->count, 0);
     atomic_store(&slot->rowid, 0);
     return *ret_count > 0;
+}
+
+bool shared_take_access_of(struct shared *shared, int64_t rowid, double *ret_time,
+                           int64_t *ret_count)
+{
+    int64_t taken;
+
+    for (unsigned probe = 0; probe < PROBES; probe++) {
+        unsigned i = place_of(rowid, probe);
+
+        if (atomic_load_explicit(&shared->segment->access[i].rowid, memory_order_relaxed) == rowid)
+            return shared_take_access(shared, i, &taken, ret_time, ret_count);
+    }
+    return false;
 }

@@ -1,7 +1,8 @@
 /* shared.h - the mapped segment `cache.db-shared`: the write lock, counters, access records, bells.
  *
  * All processes of this library that have a directory open map this file. It holds nothing that
- * may not be lost. It goes away with the last close.
+ * may not be lost but the records of the memtable that are not in SQLite yet (memtable.h). It goes
+ * away with the last close, unless there are such.
  *
  * Invariants
  *  S1  A process registers a slot: an open-file-description lock on one byte of the file. The
@@ -51,15 +52,49 @@ struct shared_waiter {
     char line[SHARED_WAITER_LINE];
 };
 
+/* A lock between processes: S2 to S4. */
+struct shared_mutex {
+    _Atomic uint32_t word;
+    _Atomic uint32_t unused;
+    _Atomic int64_t waiting_since; /* monotonic, of who has waited longest, roughly; 0: nobody */
+};
+
+/* The memtable: see memtable.h, which gives each field its meaning. What readers look at all the
+ * time is on another cache line than what each write changes. */
+struct shared_memtable {
+    _Atomic uint64_t capacity;
+    _Atomic uint64_t floor;
+    _Atomic uint64_t known;
+    char between[64];
+    _Atomic uint64_t head;
+    _Atomic uint64_t tail;
+    _Atomic uint64_t visible;
+    _Atomic uint64_t drained;
+    struct shared_mutex append;
+    char and[64];
+    _Atomic uint32_t stirred; /* what helpers sleep on */
+    _Atomic uint32_t sleepers;
+    _Atomic int64_t turned; /* monotonic: when the ring came round last */
+    _Atomic uint64_t turn;  /* the position then */
+    _Atomic int64_t
+        foreign; /* monotonic: when it was last seen that a foreign process writes; 0: never */
+    _Atomic int32_t trouble; /* a status: why the last drain failed; 0: it did not */
+    _Atomic int64_t newest;  /* rowid of the row that was stored last */
+    _Atomic uint32_t
+        unculled;           /* rows stored since somebody looked whether the cache is too large */
+    unsigned char boot[16]; /* of the kernel under which this was written */
+};
+
+#define SHARED_RING_MOST (UINT64_C(32) << 20)
+#define SHARED_INDEX_MOST (SHARED_RING_MOST / 8)
+
 struct shared_segment {
     uint32_t magic;
     uint32_t version; /* of this layout */
     uint32_t size;
-    _Atomic uint32_t lock;
-    _Atomic uint32_t unused;
     _Atomic uint32_t settings_epoch; /* grows with each change of a setting */
     _Atomic uint32_t accesses;       /* noted since the last flush */
-    _Atomic int64_t waiting_since;   /* monotonic, of who has waited longest, roughly; 0: nobody */
+    struct shared_mutex lock;        /* of everything that writes to SQLite */
     _Atomic int64_t checkpointing;   /* monotonic: since when somebody is at it; 0: nobody */
     _Atomic int64_t headroom;        /* bytes that may surely be stored before the size limit */
     _Atomic uint64_t hits;           /* not yet in the database */
@@ -69,12 +104,20 @@ struct shared_segment {
     struct shared_bell bell[SHARED_BELLS];
     _Atomic uint64_t tickets; /* given to waiters */
     struct shared_waiter waiter[SHARED_WAITERS];
+    struct shared_memtable memtable;
 };
+
+/* Behind the segment, in the same mapping; in the file as far as it is allocated. */
+#define SHARED_INDEX_OFFSET ((sizeof(struct shared_segment) + 4095) / 4096 * 4096)
+#define SHARED_RING_OFFSET (SHARED_INDEX_OFFSET + SHARED_INDEX_MOST)
+#define SHARED_MAPPED (SHARED_RING_OFFSET + SHARED_RING_MOST)
 
 struct shared {
     struct shared_segment *segment;
-    _Atomic int fd;        /* -1: nobody shares the segment, see shared_private() */
-    bool mapped;           /* the segment is a mapping, else from the heap */
+    _Atomic int fd; /* -1: nobody shares the segment, see shared_private() */
+    bool mapped;    /* the segment is a mapping, else from the heap */
+    bool made;      /* it was not there before: none of ours was, nor has died here */
+    bool inherited; /* the dead have left records: nobody else arrives before shared_admit() */
     _Atomic uint32_t slot; /* it and `fd` change when the directory was made anew */
 };
 
@@ -82,6 +125,18 @@ struct shared {
  * correctness of data: where none can be had (`FULL`, `IO`), use shared_private().
  * A segment that is mapped already is replaced in place, and kept if that fails. */
 int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline);
+
+/* Once inherited records have been looked at. */
+int shared_admit(struct shared *shared);
+
+/* For who may not write: map the segment that others have, for reading; what was mapped is replaced. It
+ * is not registered anywhere: whether they still have that one, shared_is_current() tells.
+ * Fails: NOT_FOUND. */
+int shared_look(struct shared *shared, int dir);
+bool shared_is_current(const struct shared *shared);
+
+/* Whether the segment is in the file of another descriptor. */
+bool shared_is_file(const struct shared *shared, int fd);
 
 /* Ordinary memory instead: threads of this process see one another, processes do not; SQLite's own
  * locking stands between them. */
@@ -97,6 +152,14 @@ void shared_forked(struct shared *shared);
 /* Take the write lock, waiting until `deadline` at most (0: do not wait). Fails: TIMEOUT. */
 int shared_lock(struct shared *shared, int64_t deadline);
 void shared_unlock(struct shared *shared);
+
+/* The same for another lock of the segment. */
+int shared_mutex_lock(struct shared *shared, struct shared_mutex *mutex, int64_t deadline);
+void shared_mutex_unlock(struct shared *shared, struct shared_mutex *mutex);
+bool shared_mutex_try(struct shared *shared, struct shared_mutex *mutex); /* only if it is free */
+
+/* Have the file reach from `offset` on for `size` bytes, with blocks of its own. Fails: FULL IO. */
+int shared_allocate(struct shared *shared, uint64_t offset, uint64_t size);
 
 /* Whether the process that has a slot lives: 1, 0, or -1 when nobody can know: for who asks, or for
  * who has the slot, the memory is private. */
@@ -114,5 +177,9 @@ bool shared_note_access(struct shared *shared, int64_t rowid, double time);
 /* Take out the i-th record, if it holds anything. Under the write lock. */
 bool shared_take_access(struct shared *shared, unsigned i, int64_t *ret_rowid, double *ret_time,
                         int64_t *ret_count);
+
+/* Take out the note of one id. Under the write lock. */
+bool shared_take_access_of(struct shared *shared, int64_t rowid, double *ret_time,
+                           int64_t *ret_count);
 
 #endif

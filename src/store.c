@@ -1,6 +1,8 @@
 /* store.c - open directories and their connections. See store.h. */
 #include "store.h"
 
+#include "directory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -54,51 +56,30 @@ static void install(void)
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+/* ---- watching SQLite's commits ---- */
+
+bool store_uses_memtable(struct store *store)
+{
+    const struct settings *s = &store->settings;
+
+    if (store->read_only)
+        return store->watch.view.mapped;
+    return store->shared.mapped && s->memtable_size > 0 && s->journal == JOURNAL_WAL &&
+           s->synchronous < 2 && store->journal_matched;
+}
+
+struct shared *store_table(struct store *store, unsigned *ret_views)
+{
+    unsigned unused;
+
+    if (ret_views)
+        *ret_views = atomic_load(&store->watch.views);
+    if (!store->read_only)
+        return &store->shared;
+    return watch_view(&store->watch, store->files.dir, ret_views ? ret_views : &unused);
+}
+
 /* ---- opening the parts ---- */
-
-int store_make_path(const char *directory, unsigned mode)
-{
-    char *path = os_strdup(directory);
-    int rc = path ? 0 : DCACHE_NOMEM;
-
-    mode = mode ? mode : 0700;
-    for (size_t n = rc == 0 ? strlen(path) : 0; n > 1 && path[n - 1] == '/'; n--)
-        path[n - 1] = 0; /* the last directory is the one with `mode` */
-    for (char *at = path; rc == 0 && at; at = strchr(at + 1, '/')) {
-        char *slash = strchr(at + 1, '/');
-
-        if (slash)
-            *slash = 0;
-        if (*path && os_mkdirat(AT_FDCWD, path, slash ? 0777 : mode) < 0 && errno != EEXIST &&
-            errno != EROFS && errno != EACCES)
-            rc = os_fail_io("make directory %s", path);
-        if (!slash)
-            break;
-        *slash = '/';
-        at = slash - 1;
-        while (at[1] == '/' && at[2] == '/')
-            at++;
-    }
-    free(path);
-    return rc;
-}
-
-static int open_directory(const char *directory, const struct dcache_open_options *o, int *ret_dir)
-{
-    unsigned flags = o->flags;
-    int dir = os_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0), rc;
-
-    if (dir < 0 && errno == ENOENT && !(flags & (DCACHE_NO_CREATE | DCACHE_READ_ONLY))) {
-        rc = store_make_path(directory, o->directory_mode);
-        if (rc < 0)
-            return rc;
-        dir = os_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
-    }
-    if (dir < 0)
-        return os_fail_errno("open directory %s", directory);
-    *ret_dir = dir;
-    return 0;
-}
 
 /* SQLite would make the file by the umask. O_EXCL: opening one that is there, and closing it,
  * would drop the locks that SQLite holds on it in this process. */
@@ -130,6 +111,10 @@ static int open_shared(struct store *store, int64_t deadline)
 
     if (store->use_shared) {
         rc = shared_open(&store->shared, store->files.dir, store->files.file_mode, deadline);
+        if (rc == 0 && store->shared.inherited) {
+            memtable_inherit(&store->shared);
+            rc = shared_admit(&store->shared);
+        }
         /* A full disk has no room for it; what can be done without it goes on. */
         if (rc != DCACHE_FULL)
             return rc;
@@ -237,8 +222,10 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
             rc = write_schema(store, db, o, complete);
         if (rc == 0)
             rc = schema_look(db, &store->settings, store->shards, &complete);
-        if (locked)
+        if (locked) {
+            memtable_own_commit(&store->shared, db_commits(db));
             shared_unlock(&store->shared);
+        }
         if (rc == 0 && !complete)
             rc = os_fail(DCACHE_CORRUPT, "the tables of the cache cannot be made");
     }
@@ -344,6 +331,7 @@ static bool look_at_rest(struct store *store, const struct dcache_open_options *
 static int open_parts(struct store *store, const struct dcache_open_options *o, int64_t deadline)
 {
     unsigned generation;
+    struct stat unused;
     struct db *db;
     int rc;
 
@@ -357,6 +345,10 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
     if (os_random(&store->files.life, sizeof store->files.life) < 0)
         return os_fail_errno("random bytes for file names");
     store->journal_matched = false;
+    /* Somebody has it open, and it is none of us. */
+    if (store->shared.mapped && store->shared.made &&
+        os_fstatat(store->files.dir, DB_NAME "-wal", &unused) == 0)
+        memtable_note_foreign(&store->shared);
     if (look_at_rest(store, o)) {
         store->files.sync = store->settings.synchronous >= 2;
         return 0;
@@ -387,6 +379,7 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
 
 static void free_store(struct store *store)
 {
+    watch_destroy(&store->watch);
     pool_destroy(&store->pool);
     forget_rested(store);
     shared_close(&store->shared, store->files.dir);
@@ -425,6 +418,7 @@ static int new_store(const char *directory, int dir, const struct stat *st,
     store->read_only = (o->flags & DCACHE_READ_ONLY) || !os_can_write(dir);
     store->use_shared = !store->read_only && !(o->flags & DCACHE_NO_SHARED) && !os_is_network(dir);
     pool_init(&store->pool);
+    watch_init(&store->watch);
     store->path = os_realpath(directory);
     store->db_path = store->path ? os_format("%s/" DB_NAME, store->path) : NULL;
     if (!store->path)
@@ -464,7 +458,7 @@ int store_open(const char *directory, const struct dcache_open_options *o, unsig
     int dir, rc;
 
     pthread_once(&once, install);
-    rc = open_directory(directory, o, &dir);
+    rc = directory_open(directory, o, &dir);
     if (rc < 0)
         return rc;
     if (os_fstat(dir, &st) < 0) {
@@ -493,31 +487,34 @@ int store_open(const char *directory, const struct dcache_open_options *o, unsig
         return rc;
     }
     pthread_mutex_unlock(&list_mutex);
-    rc = reopen(store, o, deadline);
-    if (rc < 0)
-        store_close(store);
-    else
-        *ret_store = store;
-    return rc;
+    *ret_store = store;
+    return reopen(store, o, deadline);
 }
 
-void store_close(struct store *store)
+bool store_leave(struct store *store)
 {
+    struct store **at = &list;
     bool last;
 
     pthread_mutex_lock(&list_mutex);
     last = --store->references == 0;
-    if (last) {
-        struct store **at = &list;
-
-        while (*at != store)
-            at = &(*at)->next;
+    while (last && *at != store)
+        at = &(*at)->next;
+    if (last)
         *at = store->next;
-        /* In a child that never used it, the connections are the parent's: leave them alone. */
-        if (store->fork_generation != fork_generation)
-            pool_init(&store->pool);
-        free_store(store);
+    pthread_mutex_unlock(&list_mutex);
+    return last;
+}
+
+void store_free(struct store *store)
+{
+    pthread_mutex_lock(&list_mutex); /* no fork meanwhile */
+    /* In a child that never used it, the connections are the parent's: leave them alone. */
+    if (store->fork_generation != fork_generation) {
+        pool_init(&store->pool);
+        watch_forget(&store->watch);
     }
+    free_store(store);
     pthread_mutex_unlock(&list_mutex);
 }
 
@@ -530,6 +527,9 @@ static int start_anew_in_child(struct store *store)
 
     leave_parents_locks();
     pool_init(&store->pool);
+    watch_forget(&store->watch);
+    atomic_store(&store->helper,
+                 NULL); /* it has stayed with the parent, and what it points to too */
     store->owner = 0;
     shared_close(&store->shared, -1); /* its descriptor is closed: this only unmaps */
     rc = open_parts(store, &options, os_deadline(60));
@@ -563,10 +563,12 @@ static int revive_parts(struct store *store, int64_t deadline)
 {
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
     int old_fd = store->shared.fd, dir, rc;
+    uint32_t old_slot = store->shared.slot;
+    bool locked;
     struct stat st;
 
     options.directory_mode = store->files.dir_mode;
-    rc = open_directory(store->path, &options, &dir);
+    rc = directory_open(store->path, &options, &dir);
     if (rc < 0)
         return rc;
     if (os_fstat(dir, &st) < 0 || os_replace(dir, store->files.dir) < 0)
@@ -575,8 +577,15 @@ static int revive_parts(struct store *store, int64_t deadline)
     if (rc < 0)
         return rc;
     note_identity(store, &st);
+    watch_end(&store->watch);
+    locked = memtable_exists(&store->shared) &&
+             memtable_lock(&store->shared, os_monotonic() + LOOK_INTERVAL) == 0;
+    if (locked)
+        watch_rescue(&store->watch, &store->shared);
     pool_renew(&store->pool, NULL);
     rc = open_parts(store, &options, deadline);
+    if (locked && shared_is_file(&store->shared, old_fd))
+        watch_keep_segment(&store->watch, &store->shared, old_slot);
     if (store->shared.fd != old_fd) /* it is the same if this failed before the segment's turn */
         os_close(old_fd);
     return rc;
@@ -680,6 +689,43 @@ static void renew_snapshot(struct store *store)
     pool_renew(&store->pool, NULL);
 }
 
+void store_watch(struct store *store)
+{
+    struct watch *watch = &store->watch;
+    unsigned generation = store->pool.generation;
+    struct db *db = NULL;
+
+    if (atomic_load(&watch->commits) || !store_uses_memtable(store) || store->gone ||
+        pthread_mutex_trylock(&watch->mutex) != 0)
+        return;
+    if (!watch->db && open_another(store, os_monotonic() + LOOK_INTERVAL, &db) == 0 &&
+        db_exec(db, "SELECT 1 FROM Settings LIMIT 1") == 0 &&
+        generation == store->pool.generation && watch_begin(watch, db))
+        db = NULL;
+    if (db)
+        pool_close(db);
+    pthread_mutex_unlock(&watch->mutex);
+}
+
+bool store_seems_removed(struct store *store)
+{
+    int64_t now = os_coarse();
+
+    if (now == atomic_load_explicit(&store->ticked, memory_order_relaxed))
+        return false;
+    if (is_removed(store))
+        return true;
+    atomic_store_explicit(&store->ticked, now, memory_order_relaxed);
+    return false;
+}
+
+bool store_may_ask(struct store *store)
+{
+    return !store_is_stale(store) && store_uses_memtable(store) && store_settings_current(store) &&
+           !store->gone &&
+           os_coarse() - atomic_load_explicit(&store->looked, memory_order_relaxed) < LOOK_INTERVAL;
+}
+
 /* By name only now and then, since that walks the path. */
 static bool has_moved(struct store *store, struct db *db)
 {
@@ -721,49 +767,6 @@ int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_d
 
 /* ---- settings ---- */
 
-bool store_settings_current(struct store *store)
-{
-    return atomic_load(&store->shared.segment->settings_epoch) ==
-           atomic_load_explicit(&store->settings_epoch, memory_order_relaxed);
-}
-
-static bool same_pragmas(struct settings *a, struct settings *b)
-{
-    return a->cache_size == b->cache_size && a->mmap_size == b->mmap_size &&
-           a->synchronous == b->synchronous;
-}
-
-int store_refresh_settings(struct store *store, struct db *db)
-{
-    uint32_t epoch = atomic_load(&store->shared.segment->settings_epoch);
-    struct settings before;
-    bool unused;
-    int rc;
-
-    if (store_settings_current(store))
-        return 0;
-    settings_copy(&before, &store->settings);
-    rc = settings_load(db, &store->settings, &unused);
-    if (rc == 0)
-        rc = schema_pragmas(db, &store->settings, store->use_shared);
-    if (rc < 0)
-        return rc;
-    store->files.sync = store->settings.synchronous >= 2;
-    if (!same_pragmas(&before, &store->settings)) /* the other connections have the old ones */
-        pool_renew(&store->pool, db);
-    atomic_store(&store->settings_epoch, epoch);
-    return 0;
-}
-
-void store_settings_changed(struct store *store, bool reopen)
-{
-    atomic_store(&store->shared.segment->headroom, 0);
-    atomic_fetch_add(&store->shared.segment->settings_epoch, 1);
-    if (!reopen)
-        return;
-    pool_renew(&store->pool, NULL);
-}
-
 /* Whoever would have to wait for the mutex reads them instead. */
 bool store_take_rested(struct store *store, struct dcache_setting **ret_settings, size_t *ret_count)
 {
@@ -781,18 +784,4 @@ bool store_take_rested(struct store *store, struct dcache_setting **ret_settings
     forget_rested(store);
     pthread_mutex_unlock(&list_mutex);
     return valid;
-}
-
-/* ---- threads ---- */
-
-uintptr_t store_thread(void)
-{
-    static _Thread_local char here;
-
-    return (uintptr_t)&here; /* cheaper than gettid, and unique while the thread lives */
-}
-
-bool store_owned_here(const struct store *store)
-{
-    return atomic_load_explicit(&store->owner, memory_order_relaxed) == store_thread();
 }

@@ -9,7 +9,7 @@
 #include "guard.h"
 #include "pool.h"
 #include "schema.h"
-#include "shared.h"
+#include "watch.h"
 
 struct store {
     struct store *next;
@@ -40,15 +40,22 @@ struct store {
     _Atomic uintptr_t owner; /* thread that began the transaction that is open; 0: none */
 
     struct pool pool;
+
+    struct watch watch;
+    _Atomic int64_t
+        ticked; /* coarse: when a writer last looked whether the directory was removed */
+    _Atomic uint32_t lookups;      /* in SQLite, while there is no ring */
+    struct helper *_Atomic helper; /* helper.c */
 };
 
-/* Make a directory with a mode (0: 0700), and those above it as usual. One that is there is no error. */
-int store_make_path(const char *directory, unsigned mode);
-
-/* Find or make the store of a directory, which is one of so many shards, or 1. */
+/* Find or make the store of a directory, which is one of so many shards, or 1. If `*ret_store` is set
+ * after a failure, it was there, and is to be left. */
 int store_open(const char *directory, const struct dcache_open_options *options, unsigned shards,
                struct store **ret_store);
-void store_close(struct store *store);
+
+/* Leave it; true for the last, who has to free it when nobody is at work in it any more. */
+bool store_leave(struct store *store);
+void store_free(struct store *store);
 
 /* Call first in each operation: after a fork the child gets its own of everything. */
 int store_enter(struct store *store);
@@ -64,6 +71,24 @@ void store_return(struct store *store, struct db *db);
  * was not. */
 int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db);
 
+/* Whether settings and directory allow single keys to stay in the memtable for a while. */
+bool store_uses_memtable(struct store *store);
+
+/* The segment with the memtable that a reader has to ask: of a read-only store, that of the writers,
+ * if there are any. `*ret_views` (may be NULL) is to be compared with `watch.views` afterwards. */
+struct shared *store_table(struct store *store, unsigned *ret_views);
+
+/* Whether that may be asked at once: all is as it was when the directory and its settings were looked at
+ * last, and that is not long ago. */
+bool store_may_ask(struct store *store);
+
+/* Have SQLite's commit counter seen from now on, if that can be: watch_commits(). */
+void store_watch(struct store *store);
+
+/* Whether it was removed, as far as that can be told without a system call each time: the clock that is
+ * asked ticks every few milliseconds. */
+bool store_seems_removed(struct store *store);
+
 /* Whether the directory was removed; within 50 ms, whether its database was. */
 bool store_is_gone(struct store *store, struct db *db);
 
@@ -76,7 +101,11 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline);
 int store_others_write(struct store *store, bool *ret_others);
 
 /* Read the settings again if a process has changed them; outside of transactions. */
-bool store_settings_current(struct store *store);
+static inline bool store_settings_current(struct store *store)
+{
+    return atomic_load(&store->shared.segment->settings_epoch) ==
+           atomic_load_explicit(&store->settings_epoch, memory_order_relaxed);
+}
 int store_refresh_settings(struct store *store, struct db *db);
 
 /* All settings as the open has read them, once, if the database lies there as it did then: so whoever asks

@@ -149,10 +149,43 @@ static void release(struct txn *txn)
 {
     struct store *store = txn->cache->store;
 
+    if (txn->appending)
+        memtable_unlock(&store->shared);
+    txn->appending = false;
     vfs_leave_out(txn->db->file, false);
     store_return(store, txn->db);
     txn->db = NULL;
     shared_unlock(&store->shared);
+}
+
+/* T4. */
+static int shut_memtable(struct txn *txn)
+{
+    struct store *store = txn->cache->store;
+    int rc;
+
+    if (!memtable_exists(&store->shared) && !atomic_load(&store->watch.rescued))
+        return 0;
+    rc = drain_all(store, txn->db, txn->deadline);
+    txn->appending = rc == 0;
+    return rc;
+}
+
+/* M8: with both locks held (or no ring), any commit that is not known to the memtable is a reason to ask
+ * SQLite. */
+static void settle(struct txn *txn, bool foreign)
+{
+    struct shared *shared = &txn->cache->store->shared;
+    uint64_t commits = db_commits(txn->db), known;
+
+    if (!shared->mapped) /* nobody else would know */
+        return;
+    known = atomic_load(&shared->segment->memtable.known);
+    if (commits == known)
+        return;
+    memtable_settle(shared, commits);
+    if (foreign && known != 0) /* else nobody has looked before */
+        memtable_note_foreign(shared);
 }
 
 static int begin_once(struct txn *txn)
@@ -178,8 +211,12 @@ static int begin_once(struct txn *txn)
         rc = store_refresh_settings(store, txn->db);
     if (rc == 0) {
         vfs_leave_out(txn->db->file, true);
-        rc = run(txn, BEGIN);
+        rc = shut_memtable(txn);
     }
+    if (rc == 0)
+        rc = run(txn, BEGIN);
+    if (rc == 0)
+        settle(txn, true);
     if (rc < 0)
         release(txn);
     return rc;
@@ -198,7 +235,7 @@ static int begin_outer(struct txn *txn)
         unsigned generation = store->pool.generation;
 
         rc = begin_once(txn);
-        if (rc != DCACHE_GONE)
+        if (rc != DCACHE_GONE || txn->aside)
             break;
         rc = store_revive(store, generation, txn->deadline);
     } while (rc == 0);
@@ -257,7 +294,7 @@ int txn_begin(struct txn *txn)
 /* Under the lock, T4; but most of the time that it takes goes by in waiting for the disk to have the
  * log, and for that the others need not wait: it is brought there before, without the lock. Opening
  * and closing the log is harmless, since SQLite has no locks on that file. */
-static void checkpoint(struct store *store)
+void txn_checkpoint(struct store *store, int wal_frames)
 {
     struct shared_segment *segment = store->shared.segment;
     int64_t now = os_monotonic(), since = atomic_load(&segment->checkpointing);
@@ -265,6 +302,8 @@ static void checkpoint(struct store *store)
     struct db *db;
     int log;
 
+    if (wal_frames < CHECKPOINT_FRAMES || store->shared.fd < 0)
+        return;
     /* One process at a time; one that died at it is forgotten after a while. */
     if ((since != 0 && age >= 0 && age < CHECKPOINT_PATIENCE) ||
         !atomic_compare_exchange_strong(&segment->checkpointing, &since, now))
@@ -291,8 +330,7 @@ static int finish_outer(struct txn *txn)
 {
     struct store *store = txn->cache->store;
     struct shared_segment *segment = store->shared.segment;
-    bool due;
-    int rc = settings_count_and_size_add(txn->db, txn->count, txn->size); /* T3 */
+    int frames, rc = settings_count_and_size_add(txn->db, txn->count, txn->size); /* T3 */
 
     if (rc == 0)
         rc = settings_counter_add(txn->db, "evictions", txn->evictions);
@@ -311,13 +349,13 @@ static int finish_outer(struct txn *txn)
     hand_over_left(txn);
     if (txn->settings_changed)
         store_settings_changed(store, false);
-    due = txn->db->wal_frames >= CHECKPOINT_FRAMES && store->shared.fd >= 0;
+    settle(txn, false);
+    frames = txn->db->wal_frames;
     txn->open = false;
     release(txn);
     remove_dropped(txn); /* T2; nobody need wait for it */
     free_lists(txn);
-    if (due)
-        checkpoint(store);
+    txn_checkpoint(store, frames);
     return 0;
 }
 
@@ -586,7 +624,8 @@ int txn_flush_accesses(struct txn *txn)
         int64_t rowid, count;
         double time;
 
-        if (shared_take_access(shared, i, &rowid, &time, &count))
+        /* Under an id that is no rowid: read in the moment when it was drained, and lost. */
+        if (shared_take_access(shared, i, &rowid, &time, &count) && rowid > 0)
             rc = row_add_access(txn->db, rowid, time, count);
     }
     return rc;
@@ -631,11 +670,27 @@ int txn_read_begin(struct dcache *cache, struct db **ret_db)
 {
     int rc = store_enter(cache->store);
 
+    if (rc == 0 && !cache->scope)
+        rc = drain_wait(cache->store, os_deadline(cache->timeout));
+    return rc < 0 ? rc : txn_lookup_begin(cache, ret_db);
+}
+
+int txn_lookup_begin(struct dcache *cache, struct db **ret_db)
+{
+    int rc = store_enter(cache->store);
+
     if (rc < 0)
         return rc;
     if (cache->scope)
         return read_in_scope(cache, ret_db);
     rc = store_borrow_reader(cache->store, os_deadline(cache->timeout), ret_db);
+    if (rc == 0 &&
+        atomic_load(&cache->store->watch.rescued)) { /* the directory has just been made anew */
+        store_return(cache->store, *ret_db);
+        rc = drain_wait(cache->store, os_deadline(cache->timeout));
+        if (rc == 0)
+            rc = store_borrow_reader(cache->store, os_deadline(cache->timeout), ret_db);
+    }
     if (rc == 0) {
         rc = store_refresh_settings(cache->store, *ret_db);
         if (rc < 0)

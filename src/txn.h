@@ -18,14 +18,15 @@
  *  T3  `count` and `size` in Settings change in the transaction that changes the rows, by one
  *      statement before COMMIT. (Triggers are off.)
  *  T4  The write lock is held from before BEGIN IMMEDIATE until after COMMIT, and checkpoints happen
- *      under it.
+ *      under it. Where there is a memtable, it has been drained by then, and its append lock is held
+ *      too: nobody publishes anything beside a transaction.
  *  T5  An error at which SQLite has rolled back everything makes every further operation in that
  *      transaction fail with ABORTED. */
 #ifndef TXN_H
 #define TXN_H
 
+#include "drain.h"
 #include "left.h"
-#include "store.h"
 
 struct made_file {
     char name[FILE_TEMP_SIZE]; /* the temporary one until published; owned: see also `other` */
@@ -38,8 +39,9 @@ struct txn {
     struct db *db;     /* NULL before begin */
     int64_t deadline;
     bool open;
-    bool aborted;  /* T5; of the outermost */
-    bool new_keys; /* entry.c: the item stored last had a key that was not there */
+    bool appending; /* the append lock of the memtable is held */
+    bool aborted;   /* T5; of the outermost */
+    bool new_keys;  /* entry.c: the item stored last had a key that was not there */
     struct made_file *made;
     size_t made_count, made_room;
     char **dropped;
@@ -125,6 +127,9 @@ int txn_name_evicted(struct txn *txn, int64_t rowid);
 /* The same, but its file stays (its bytes have been handed out as a stored value). */
 int txn_forget(struct txn *txn, int64_t rowid, int64_t size);
 
+/* Copy the log to the database, if it has become long: with no lock held. */
+void txn_checkpoint(struct store *store, int wal_frames);
+
 /* Bring the access records of the segment to the database. */
 int txn_flush_accesses(struct txn *txn);
 
@@ -138,8 +143,10 @@ bool txn_will_remove(const struct txn *scope, const char *filename);
 int txn_counters(const struct txn *scope, struct db *db, int64_t *ret_count, int64_t *ret_size);
 
 /* For reading: the connection of the transaction, or one from the pool, to be given back with
- * txn_read_end(). */
+ * txn_read_end(). What has been published by now is in SQLite then; txn_lookup_begin() is for who has
+ * asked, or is going to ask, the memtable. */
 int txn_read_begin(struct dcache *cache, struct db **ret_db);
+int txn_lookup_begin(struct dcache *cache, struct db **ret_db);
 void txn_read_end(struct dcache *cache, struct db *db);
 
 /* The same for several statements that are to see one moment. */

@@ -126,17 +126,6 @@ static void recognise_pickle(struct dcache_value *value)
 
 /* ---- in ---- */
 
-bool value_is_data(const struct dcache_value *value)
-{
-    return value->type == DCACHE_TEXT || value->type == DCACHE_BYTES ||
-           value->type == DCACHE_PICKLE;
-}
-
-size_t value_bytes(const struct dcache_value *value)
-{
-    return value_is_data(value) ? value->size : 0;
-}
-
 static int check_data(const struct dcache_value *value)
 {
     if (!value->data && value->size > 0)
@@ -266,6 +255,54 @@ void value_from_column(struct dcache_value *column, int mode)
 enum dcache_type value_type_of_mode(int mode)
 {
     return mode == MODE_TEXT ? DCACHE_TEXT : mode == MODE_PICKLE ? DCACHE_PICKLE : DCACHE_BYTES;
+}
+
+/* ---- keys as SQLite compares them ---- */
+
+/* A double that is a 64-bit integer becomes that integer; -0.0 becomes 0. */
+struct dcache_value value_normal_key(const struct dcache_value *key)
+{
+    if (key->type == DCACHE_DOUBLE && key->real >= -0x1p63 && key->real < 0x1p63 &&
+        (double)(int64_t)key->real == key->real)
+        return dcache_int((int64_t)key->real);
+    return *key;
+}
+
+/* 1 to 7 bytes as a number; which of them it is does not matter. */
+static uint64_t few_bytes(const char *at, size_t size)
+{
+    uint32_t first, last;
+
+    if (size < 4)
+        return (uint64_t)(unsigned char)at[0] | (uint64_t)(unsigned char)at[size / 2] << 8 |
+               (uint64_t)(unsigned char)at[size - 1] << 16;
+    memcpy(&first, at, 4);
+    memcpy(&last, at + size - 4, 4);
+    return first | (uint64_t)last << 32;
+}
+
+uint64_t value_hash_key(const struct dcache_value *key, int raw)
+{
+    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15) * (uint64_t)(key->type * 2 + (raw != 0)), word;
+    const char *at = key->data;
+    size_t left = value_bytes(key);
+
+    if (!value_is_data(key)) {
+        hash ^= (uint64_t)key->integer; /* a double's bits are in the same place */
+        hash *= UINT64_C(0xFF51AFD7ED558CCD);
+    }
+    for (; left >= 8; left -= 8, at += 8) {
+        memcpy(&word, at, 8);
+        hash = (hash ^ word) * UINT64_C(0xFF51AFD7ED558CCD);
+        hash ^= hash >> 32;
+    }
+    if (left > 0) {
+        word = few_bytes(at, left);
+        hash = (hash ^ word ^ (uint64_t)left << 56) * UINT64_C(0xFF51AFD7ED558CCD);
+    }
+    hash ^= hash >> 32;
+    hash *= UINT64_C(0xC4CEB9FE1A85EC53);
+    return hash ^ hash >> 32;
 }
 
 /* ---- public helpers that need nothing else ---- */

@@ -33,9 +33,21 @@ void value_from_column(struct dcache_value *column, int mode);
 /* What the bytes of a value's file are. */
 enum dcache_type value_type_of_mode(int mode);
 
-/* Bytes that it would take inline; 0 for numbers. */
-size_t value_bytes(const struct dcache_value *value);
+/* TEXT, BYTES, PICKLE: data and size. */
+static inline bool value_is_data(const struct dcache_value *value)
+{
+    return value->type == DCACHE_TEXT || value->type == DCACHE_BYTES ||
+           value->type == DCACHE_PICKLE;
+}
 
-bool value_is_data(const struct dcache_value *value); /* TEXT, BYTES, PICKLE: data and size */
+/* Bytes that it would take inline; 0 for numbers. */
+static inline size_t value_bytes(const struct dcache_value *value)
+{
+    return value_is_data(value) ? value->size : 0;
+}
+
+/* Keys as stored that SQLite takes for one (1 and 1.0 are) are equal here and have the same hash. */
+struct dcache_value value_normal_key(const struct dcache_value *key);
+uint64_t value_hash_key(const struct dcache_value *normal_key, int raw);
 
 #endif

@@ -335,3 +335,13 @@ bool vfs_unlocked_end(sqlite3_file *file, const struct vfs_header *header)
     copy_header(f, &now);
     return memcmp(&now, header, sizeof now) == 0;
 }
+
+const _Atomic uint32_t *vfs_index(sqlite3_file *file)
+{
+    struct vfs_file *f = (struct vfs_file *)(void *)file;
+
+    if (!f || f->base.pMethods != &methods[3] || !f->index ||
+        (atomic_load_explicit(&f->index[IS_INIT_WORD], memory_order_relaxed) & 0xff) == 0)
+        return NULL;
+    return f->index;
+}

@@ -46,4 +46,18 @@ void vfs_leave_out(sqlite3_file *file, bool leave_out);
 /* End it; the statements have been reset. True if what was read is valid. */
 bool vfs_unlocked_end(sqlite3_file *file, const struct vfs_header *header);
 
+/* The header of the WAL index, in memory of SQLite's, while the connection is open; NULL if it has
+ * none, or none yet. */
+const _Atomic uint32_t *vfs_index(sqlite3_file *file);
+
+/* What changes with each commit of anybody, and with nothing else: the header's commit counter, and
+ * the checksum of the log so far, lest the counter be confused with that of an earlier log. It
+ * changes before any reader can see what was committed. */
+static inline uint64_t vfs_commits(const _Atomic uint32_t *index)
+{
+    uint64_t counter = atomic_load_explicit(&index[2], memory_order_acquire);
+
+    return counter << 32 | atomic_load_explicit(&index[6], memory_order_acquire);
+}
+
 #endif

@@ -11,12 +11,20 @@ hold permits
 claim
 fanout
 cache queue iterate bulk handle maintain backup
+hot
+helper
 evict check route pair
 handover
 entry bell
 txn
+drain
+refresh
 store
 left
+watch
+backlog
+memtable
+ring
 schema
 settings range
 row
@@ -25,7 +33,7 @@ db
 value vfs
 frames
 shared
-file guard owner pickle
+file guard owner pickle directory
 os
 '
 

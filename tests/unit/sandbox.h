@@ -396,6 +396,14 @@ static inline int64_t count_of(dcache *c)
     return dcache_count(c, &count) == 0 ? count : -1;
 }
 
+/* For what is about SQLite: each write goes there at once. */
+static inline void no_memtable(dcache *c)
+{
+    struct dcache_value zero = dcache_int(0);
+
+    assert_int_equal(dcache_setting_set(c, "memtable_size", &zero), 0);
+}
+
 /* How many problems check() reports, those of kind UNKNOWN left out; negative: its status. */
 static inline int problems(dcache *c, int fix)
 {

@@ -275,6 +275,7 @@ static void one_write_removes_no_more_than_cull_limit(void **state)
 {
     dcache *c = cache_of(state);
 
+    setting(c, "memtable_size", dcache_int(0));
     setting(c, "cull_limit", dcache_int(2));
     for (int i = 0; i < 8; i++)
         assert_int_equal(dcache_set(c, INT(i), VALUE(large('c')), NULL), 0);

@@ -513,7 +513,8 @@ static void lock_that_nobody_can_hold_is_taken(void **state)
     (void)state;
     segment = map_segment();
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        atomic_store(&segment->lock, words[i]);
+        atomic_store(&segment->lock.word, words[i]);
+        atomic_store(&segment->memtable.append.word, words[i]);
         assert_int_equal(put(c, "key", "value"), 0);
     }
     (void)munmap(segment, sizeof *segment);
@@ -536,7 +537,11 @@ static void garbage_counters_in_the_segment_do_no_harm(void **state)
         memset(segment->access, 0x7f + i % 3, sizeof segment->access);
         memset(segment->bell, 0xff, sizeof segment->bell);
         atomic_store(&segment->accesses, UINT32_MAX);
-        atomic_store(&segment->waiting_since, INT64_MAX - i);
+        atomic_store(&segment->lock.waiting_since, INT64_MAX - i);
+        atomic_store(&segment->memtable.append.waiting_since, INT64_MAX - i);
+        atomic_store(&segment->memtable.foreign, INT64_MAX - i);
+        atomic_store(&segment->memtable.turned, INT64_MIN + i);
+        atomic_store(&segment->memtable.unculled, UINT32_MAX);
         atomic_store(&segment->checkpointing, INT64_MAX - i);
         atomic_store(&segment->headroom, INT64_MAX - i);
         atomic_store(&segment->hits, UINT64_MAX - (unsigned)i);

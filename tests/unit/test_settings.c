@@ -397,6 +397,7 @@ static void policy_has_its_index_when_it_has_evicted(void **state)
     dcache *c = opened();
 
     (void)state;
+    assert_int_equal(set(c, "memtable_size", dcache_int(0)), 0);
     assert_int_equal(set(c, "size_limit", dcache_int(100000)), 0);
     for (int i = 0; i < 3; i++) {
         char query[200];

@@ -55,6 +55,7 @@ static int sit(struct child *self)
 
     MUST(open_with(cache(), 0, 20, &c) == 0);
     MUST(put(c, "sitting", "yes") == 0);
+    MUST(count_of(c) > 0); /* the memtable has nothing left to write */
     child_say(self, 'o');
     (void)child_hear(self);
     dcache_close(c);

@@ -94,6 +94,7 @@ static int put_until_full(dcache *c)
 
 static void full_disk_refuses_writes_and_keeps_what_is_there(void **state)
 {
+    int64_t counted;
     int count;
     dcache *c;
 
@@ -113,9 +114,13 @@ static void full_disk_refuses_writes_and_keeps_what_is_there(void **state)
     assert_int_equal(has(c, "old", "value"), 1);
     assert_int_equal(has_bytes(c, "file", 'o', 50000), 1);
     assert_int_equal(absent(c, "new"), 1);
+    /* What was put last may wait in the memtable, and who needs it in SQLite is told why not. */
+    counted = count_of(c);
+    assert_true(counted == count + 2 ||
+                (counted < 0 && dcache_last_error()->status == DCACHE_FULL));
+    assert_int_equal(unlink(in("c/filler")), 0);
     assert_int_equal(count_of(c), count + 2);
     assert_int_equal(problems(c, 0), 0);
-    assert_int_equal(unlink(in("c/filler")), 0);
     assert_int_equal(put_bytes(c, "file", 'n', 60000), 0);
     assert_int_equal(put(c, "old", "new"), 0);
     assert_int_equal(has_bytes(c, "file", 'n', 60000), 1);
@@ -167,6 +172,7 @@ static int live_within_limit(struct child *self)
     (void)self;
     (void)signal(SIGXFSZ, SIG_IGN);
     MUST(open_with(cache(), 0, 20, &c) == 0);
+    no_memtable(c);
     MUST(put(c, "old", "value") == 0);
     MUST(getrlimit(RLIMIT_FSIZE, &limit) == 0);
     limit.rlim_cur = 300000;
@@ -264,6 +270,7 @@ static void hostile_file_names_reach_nothing(void **state)
     char command[300];
 
     (void)state;
+    no_memtable(c);
     assert_int_equal(put(c, "other", "stays"), 0);
     assert_int_equal(write_file(in("secret"), "s", 1), 0);
     assert_int_equal(symlink("..", in("c/up")), 0);
@@ -538,6 +545,7 @@ static void waiting_for_pythons_sqlite3_ends_at_the_timeout(void **state)
     struct child child;
 
     (void)state;
+    no_memtable(c); /* or a small value would not have to wait */
     assert_int_equal(put(c, "old", "value"), 0);
     child = child_start(hold_foreign);
     assert_int_equal(child_hear(&child), 'h');

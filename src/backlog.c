@@ -1,0 +1,120 @@
+/* backlog.c - what is dirty, as a drain wants it: slices and runs. See memtable.h. */
+#include "memtable.h"
+
+/* An item keeps its place among the others, which is where it was first stored, and what it was meanwhile
+ * is left out. So of a run, the records of a key between two times that it is absent, the first in a
+ * slice is where the last is to be stored. */
+static bool begins_run(const struct shared *shared, const struct ring_header *h, uint64_t begin)
+{
+    uint64_t capacity = ring_load(&ring_state(shared)->capacity);
+
+    return h->kind == MEMTABLE_ABSENT || h->previous < begin ||
+           ring_beginning(ring_record(shared, h->previous, capacity)).kind == MEMTABLE_ABSENT;
+}
+
+uint64_t memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target,
+                               int most)
+{
+    uint64_t capacity = ring_load(&ring_state(shared)->capacity), at = begin;
+
+    for (int n = 0; at < target && n < most;) {
+        const ring_word *words = ring_record(shared, at, capacity);
+        struct ring_header h = ring_beginning(words);
+
+        if (h.kind != RING_PAD && !(h.flags & MEMTABLE_CLEAN)) {
+            h.previous = ring_load(&words[RING_WORD_OF(previous)]);
+            n += begins_run(shared, &h, begin);
+        }
+        at += h.size;
+    }
+    return at;
+}
+
+/* The newest record of the key of the one at a position. */
+static uint64_t newest(const struct shared *shared, const struct ring_header *h, uint64_t position)
+{
+    uint64_t capacity = ring_load(&ring_state(shared)->capacity);
+    const ring_word *bucket = ring_bucket(shared, h->hash, capacity);
+    const ring_word *data = ring_record(shared, position, capacity) + RING_WORDS;
+    struct memtable_key key = {.raw = h->raw, .hash = h->hash};
+
+    key.key = ring_borrow(h->key_type, h->key, &data, h->key_size);
+    for (int i = 0; i < RING_BUCKET; i++) {
+        uint64_t slot = ring_acquire(&bucket[i]), there = slot ? ring_position(slot) : 0;
+        struct ring_header other;
+        bool gone;
+
+        if (slot >> RING_SHIFT == h->hash >> RING_SHIFT && there > position &&
+            ring_match(shared, there, capacity, &key, &other, &gone))
+            return there;
+    }
+    return position;
+}
+
+/* The last record before `end` of the run that one begins; 0: the run ends before. */
+static uint64_t last_of_run(const struct shared *shared, const struct ring_header *h,
+                            uint64_t position, uint64_t end)
+{
+    uint64_t capacity = ring_load(&ring_state(shared)->capacity), at = newest(shared, h, position),
+             last = 0;
+
+    for (; at > position;
+         at = ring_load(&ring_record(shared, at, capacity)[RING_WORD_OF(previous)])) {
+        if (at >= end)
+            continue;
+        if (ring_beginning(ring_record(shared, at, capacity)).kind == MEMTABLE_ABSENT)
+            return 0;
+        last = last ? last : at;
+    }
+    return last ? last : position;
+}
+
+void memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
+                         uint64_t end, struct memtable_record *ret_record)
+{
+    uint64_t capacity = ring_load(&ring_state(shared)->capacity);
+    struct row *row = &ret_record->row;
+    struct ring_header h = ring_beginning(ring_record(shared, position, capacity));
+    const ring_word *data;
+
+    memset(ret_record, 0, sizeof *ret_record);
+    ret_record->size = h.size;
+    if (h.kind == RING_PAD || (h.flags & MEMTABLE_CLEAN))
+        return;
+    h = ring_header_at(ring_record(shared, position, capacity));
+    if (!begins_run(shared, &h, begin))
+        return;
+    if (h.kind == MEMTABLE_PRESENT)
+        position = last_of_run(shared, &h, position, end);
+    if (position == 0)
+        return;
+    h = ring_header_at(ring_record(shared, position, capacity));
+    data = ring_record(shared, position, capacity) + RING_WORDS;
+    ret_record->position = position;
+    ret_record->hash = h.hash;
+    ret_record->kind = (enum memtable_kind)h.kind;
+    ret_record->flags = h.flags;
+    if (position < ring_load(&ring_state(shared)->floor))
+        ret_record->flags |= MEMTABLE_OVERTAKEN;
+    row->key = ring_borrow(h.key_type, h.key, &data, h.key_size);
+    row->tag = ring_borrow(h.tag_type, h.tag, &data, h.tag_size);
+    row->value = ring_borrow(h.value_type, h.value, &data, h.value_size);
+    row->raw = h.raw;
+    row->mode = h.mode;
+    row->store_time = h.store_time;
+    row->expire_time = h.expire_time;
+    row->access_time = h.access_time;
+    row->access_count = h.access_count;
+}
+
+void memtable_drained(struct shared *shared, uint64_t position)
+{
+    ring_release(&ring_state(shared)->drained, position);
+}
+
+void memtable_set_rowid(struct shared *shared, uint64_t position, int64_t rowid)
+{
+    ring_word *at = ring_record(shared, position, ring_load(&ring_state(shared)->capacity));
+
+    ring_release(&at[RING_WORD_OF(rowid)], (uint64_t)rowid);
+}

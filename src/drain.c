@@ -1,0 +1,410 @@
+/* drain.c - from the ring to SQLite. See drain.h. */
+#include "drain.h"
+
+#include <stdlib.h>
+
+#define SLICE 256 /* records in one transaction: other writers get their turn in between */
+#define FEW 8192  /* bytes that may be left to be drained while writers wait */
+#define PATIENCE (100 * OS_MS)
+#define STEP (2 * OS_MS) /* of waiting for the lock, before looking whether it is still needed */
+
+enum { BEGIN = DB_DRAIN_STATEMENTS, COMMIT, ROLLBACK };
+_Static_assert((int)ROLLBACK < DB_STATEMENTS, "see db.h");
+
+struct drain {
+    struct store *store;
+    struct shared *table; /* where the records are */
+    struct db *db;
+    int64_t count, size; /* changes of the counters */
+    int64_t bytes;       /* that the rows may have added */
+    size_t rows, files;
+    uint64_t position[SLICE]; /* of the record that became a row ... */
+    int64_t rowid[SLICE];     /* ... with this id */
+    int64_t note[SLICE];      /* ... and before that, for notes, this one */
+    char *file[SLICE];        /* of a row that was replaced or removed */
+};
+
+static int run(struct db *db, int statement)
+{
+    static const char *const sql[] = {"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"};
+    sqlite3_stmt *s;
+    int rc = db_statement(db, statement, sql[statement - BEGIN], &s);
+
+    return rc < 0 ? rc : db_run(db, s);
+}
+
+int64_t drain_note_id(uint64_t hash)
+{
+    return -(int64_t)(hash >> 1) - 1;
+}
+
+/* Under least-frequently-used, a newcomer of a cache that has evicted begins above what went last,
+ * or no newcomer would ever outlive an old favourite: ageing as in LFU-DA (Arlitt et al., 2000). */
+int drain_initial_count(struct db *db, enum policy policy, int64_t evictions, int64_t *ret_count)
+{
+    int64_t before = 0;
+    int rc;
+
+    *ret_count = 0;
+    if (policy != POLICY_FREQUENT)
+        return 0;
+    rc = settings_counter(db, "evictions", &before);
+    if (rc < 0 || before + evictions == 0)
+        return rc;
+    rc = row_min_access_count(db, ret_count);
+    if (rc == 0)
+        (*ret_count)++;
+    return rc;
+}
+
+/* ---- one record ---- */
+
+static double time_of(const struct row *row)
+{
+    return row_is_pinned(row) ? row->store_time - ROW_PINNED_TIME : row->store_time;
+}
+
+/* T2 of txn.h: the file goes after COMMIT. */
+static int forget_file(struct drain *d, const struct row *old)
+{
+    if (!old->filename)
+        return 0;
+    d->file[d->files] = os_strdup(old->filename);
+    if (!d->file[d->files])
+        return DCACHE_NOMEM;
+    d->files++;
+    return 0;
+}
+
+/* M7: who else has written the row may have done so later. */
+static int yields(struct drain *d, const struct memtable_record *record, bool *ret_yields)
+{
+    struct row old = {0};
+    int rc = 0;
+
+    *ret_yields = false;
+    if (record->flags & MEMTABLE_OVERTAKEN) {
+        rc = row_find(d->db, &record->row.key, record->row.raw, &old);
+        *ret_yields = rc == 0 && time_of(&old) > time_of(&record->row);
+        row_clear(&old);
+    }
+    return rc == DCACHE_NOT_FOUND ? 0 : rc;
+}
+
+static int replace(struct drain *d, const struct row *row, int64_t *ret_rowid)
+{
+    struct row old = {0};
+    int rc = row_find(d->db, &row->key, row->raw, &old);
+
+    if (rc == 0)
+        rc = forget_file(d, &old);
+    if (rc == 0)
+        rc = row_update(d->db, old.rowid, row);
+    if (rc == 0) {
+        d->size = os_plus(d->size, os_minus(row->size, old.size));
+        *ret_rowid = old.rowid;
+    }
+    row_clear(&old);
+    return rc;
+}
+
+static int store_row(struct drain *d, const struct row *row, int64_t *ret_rowid)
+{
+    int rc = row_overwrite(d->db, row, ret_rowid);
+
+    if (rc == DCACHE_NOT_FOUND) {
+        rc = row_insert(d->db, row, ret_rowid);
+        d->count += rc == 0;
+    }
+    return rc == DCACHE_EXISTS ? replace(d, row, ret_rowid) : rc;
+}
+
+static int remove_row(struct drain *d, const struct row *row)
+{
+    struct row old = {0};
+    int rc = row_find(d->db, &row->key, row->raw, &old);
+
+    if (rc == 0)
+        rc = forget_file(d, &old);
+    if (rc == 0)
+        rc = row_delete(d->db, old.rowid);
+    if (rc == 0) {
+        d->count--;
+        d->size = os_minus(d->size, old.size);
+    }
+    row_clear(&old);
+    return rc == DCACHE_NOT_FOUND ? 0 : rc;
+}
+
+/* What was read while the row had no id. */
+static void add_notes(struct drain *d, const struct memtable_record *record, struct row *row)
+{
+    int64_t count;
+    double time;
+
+    if (d->store->settings.policy < POLICY_USED || row_is_pinned(row) ||
+        !shared_take_access_of(&d->store->shared, drain_note_id(record->hash), &time, &count))
+        return;
+    row->access_count += count;
+    if (time > row->access_time)
+        row->access_time = time;
+}
+
+static int apply(struct drain *d, const struct memtable_record *record)
+{
+    struct row row = record->row;
+    int64_t initial = 0;
+    bool late;
+    int rc = yields(d, record, &late);
+
+    if (rc < 0 || late)
+        return rc;
+    if (record->kind == MEMTABLE_ABSENT)
+        return remove_row(d, &row);
+    if (!(record->flags & MEMTABLE_COUNTED) && !row_is_pinned(&row))
+        rc = drain_initial_count(d->db, (enum policy)d->store->settings.policy, 0, &initial);
+    row.access_count += initial;
+    add_notes(d, record, &row);
+    if (rc == 0)
+        rc = store_row(d, &row, &d->rowid[d->rows]);
+    if (rc < 0)
+        return rc;
+    d->note[d->rows] = drain_note_id(record->hash);
+    d->position[d->rows++] = record->position;
+    d->bytes += (int64_t)memtable_bytes(&row) + ROW_OVERHEAD;
+    return 0;
+}
+
+/* ---- a slice ---- */
+
+static int apply_slice(struct drain *d, uint64_t begin, uint64_t end)
+{
+    struct memtable_record record;
+    int rc = 0;
+
+    for (uint64_t at = begin; rc == 0 && at < end; at += record.size) {
+        memtable_read_dirty(d->table, at, begin, end, &record);
+        if (record.kind != MEMTABLE_UNKNOWN)
+            rc = apply(d, &record);
+    }
+    if (rc == 0)
+        rc = settings_count_and_size_add(d->db, d->count, d->size); /* T3 of txn.h */
+    return rc;
+}
+
+/* M8: whoever has committed to SQLite since, it was not one of us. */
+static int settle(struct drain *d, bool appending)
+{
+    struct shared *shared = &d->store->shared;
+    uint64_t commits = db_commits(d->db);
+    int rc = 0;
+
+    if (commits == atomic_load(&shared->segment->memtable.known))
+        return 0;
+    if (!appending)
+        rc = memtable_lock(shared, d->db->deadline);
+    if (rc < 0)
+        return rc;
+    memtable_settle(shared, commits);
+    memtable_note_foreign(shared);
+    if (!appending)
+        memtable_unlock(shared);
+    return 0;
+}
+
+/* What was read between the statement and now. (By whom has seen the record before, and notes it later
+ * still, a read is lost.) */
+static void move_notes(struct drain *d, size_t i)
+{
+    struct shared *shared = &d->store->shared;
+    int64_t count;
+    double time;
+
+    if (d->store->settings.policy >= POLICY_USED &&
+        shared_take_access_of(shared, d->note[i], &time, &count))
+        for (; count > 0; count--)
+            (void)shared_note_access(shared, d->rowid[i], time);
+}
+
+static void committed(struct drain *d, uint64_t before, uint64_t position)
+{
+    struct shared *shared = &d->store->shared;
+    uint64_t after = db_commits(d->db);
+
+    /* Else somebody has committed in this very moment: M7 holds until it is settled. */
+    if (after >> 32 == (before >> 32) + 1)
+        atomic_store(&shared->segment->memtable.known, after);
+    for (size_t i = 0; i < d->rows; i++) {
+        memtable_set_rowid(d->table, d->position[i], d->rowid[i]);
+        move_notes(d, i);
+    }
+    if (d->rows > 0)
+        atomic_store(&shared->segment->memtable.newest, d->rowid[d->rows - 1]);
+    memtable_drained(d->table, position);
+    atomic_fetch_sub(&shared->segment->headroom, d->bytes);
+    atomic_fetch_add(&shared->segment->memtable.unculled, (uint32_t)d->rows);
+}
+
+int drain_try(struct db *db)
+{
+    int rc = run(db, BEGIN); /* of a database that is read-only, it begins to read */
+
+    if (rc == 0 && sqlite3_db_readonly(db->handle, "main") != 0) {
+        (void)run(db, ROLLBACK); /* nothing was written */
+        return os_fail(DCACHE_READONLY, "the database is read-only");
+    }
+    return rc < 0 ? rc : run(db, ROLLBACK);
+}
+
+static int slice(struct drain *d, uint64_t target, bool appending)
+{
+    uint64_t begin = atomic_load(&d->table->segment->memtable.drained), before = 0;
+    uint64_t end = memtable_end_of_slice(d->table, begin, target, SLICE);
+    int rc = run(d->db, BEGIN);
+
+    if (rc == 0)
+        rc = settle(d, appending);
+    if (rc == 0) {
+        before = db_commits(d->db);
+        rc = apply_slice(d, begin, end);
+    }
+    if (rc == 0)
+        rc = run(d->db, COMMIT);
+    /* Who writes next is told, rather than that more and more waits for what may never come. */
+    atomic_store(&d->table->segment->memtable.trouble, rc == DCACHE_TIMEOUT ? 0 : rc);
+    if (rc == 0)
+        committed(d, before, end);
+    else if (!sqlite3_get_autocommit(d->db->handle) && run(d->db, ROLLBACK) < 0)
+        (void)sqlite3_exec(d->db->handle, "ROLLBACK", NULL, NULL, NULL);
+    for (size_t i = 0; i < d->files; i++) {
+        if (rc == 0)
+            (void)file_remove(&d->store->files, d->file[i]); /* else a stray, which check finds */
+        free(d->file[i]);
+    }
+    return rc;
+}
+
+int drain_slice(struct store *store, struct db *db, uint64_t target, bool appending)
+{
+    struct drain d = {.store = store, .table = &store->shared, .db = db};
+
+    return slice(&d, target, appending);
+}
+
+/* What was in the memtable of a directory that was removed. All of it yields to later rows (M7). */
+static int rescue(struct store *store, struct db *db)
+{
+    struct shared *table = atomic_load(&store->watch.rescued);
+    uint64_t target;
+    int rc = 0;
+
+    if (!table)
+        return 0;
+    target = memtable_published(table, os_monotonic() + PATIENCE);
+    atomic_store(&table->segment->memtable.floor, target);
+    while (rc == 0 && atomic_load(&table->segment->memtable.drained) < target) {
+        struct drain d = {.store = store, .table = table, .db = db};
+
+        rc = slice(&d, target, false);
+    }
+    if (rc == 0)
+        watch_drop_rescued(&store->watch);
+    return rc;
+}
+
+/* ---- until nothing is left ---- */
+
+int drain_all(struct store *store, struct db *db, int64_t deadline)
+{
+    struct shared *shared = &store->shared;
+    struct shared_memtable *m = &shared->segment->memtable;
+    uint64_t target = memtable_published(shared, os_monotonic() + PATIENCE);
+    int rc = rescue(store, db);
+
+    /* Most of it while writers go on; of what they add meanwhile, they have to wait for the rest. */
+    while (rc == 0 && memtable_dirty(shared) > FEW && atomic_load(&m->drained) < target)
+        rc = drain_slice(store, db, target, false);
+    if (rc == 0)
+        rc = memtable_lock(shared, deadline);
+    if (rc < 0)
+        return rc;
+    while (rc == 0 && memtable_dirty(shared) > 0)
+        rc = drain_slice(store, db, atomic_load(&m->tail), true);
+    if (rc < 0)
+        memtable_unlock(shared);
+    return rc;
+}
+
+static int drain_once(struct store *store, uint64_t target, int64_t deadline)
+{
+    struct shared_memtable *m = &store->shared.segment->memtable;
+    struct db *db;
+    int rc = store_borrow(store, deadline, &db);
+
+    if (rc < 0)
+        return rc;
+    if (store_is_gone(store, db))
+        rc = DCACHE_GONE;
+    vfs_leave_out(db->file, true);
+    if (rc == 0)
+        rc = rescue(store, db);
+    while (rc == 0 && memtable_dirty(&store->shared) > 0 && atomic_load(&m->drained) < target)
+        rc = drain_slice(store, db, target, false);
+    vfs_leave_out(db->file, false);
+    store_return(store, db);
+    return rc;
+}
+
+/* Who may not write can only wait, for a moment: writers that live drain within 50 ms. */
+static int wait_for_others(struct store *store)
+{
+    struct shared *table = store_table(store, NULL);
+    int64_t end = os_monotonic() + PATIENCE;
+    uint64_t target;
+
+    if (!table->mapped)
+        return 0;
+    target = atomic_load(&table->segment->memtable.visible);
+    while (memtable_dirty(table) > 0 && atomic_load(&table->segment->memtable.drained) < target &&
+           os_monotonic() < end)
+        os_sleep(OS_MS);
+    return 0;
+}
+
+bool drain_is_due(struct store *store)
+{
+    return atomic_load(&store->watch.rescued) || memtable_dirty(&store->shared) > 0;
+}
+
+/* Whoever has a transaction open has drained before, and lets nobody publish: so who finds something
+ * to be drained need not wait for its end, but perhaps for its beginning. */
+int drain_wait(struct store *store, int64_t deadline)
+{
+    struct shared *shared = &store->shared;
+    uint64_t target;
+
+    if (store->read_only)
+        return wait_for_others(store);
+    if (!drain_is_due(store))
+        return 0;
+    target = memtable_published(shared, os_monotonic() + PATIENCE);
+    while (
+        atomic_load(&store->watch.rescued) ||
+        (memtable_dirty(shared) > 0 && atomic_load(&shared->segment->memtable.drained) < target)) {
+        unsigned generation = store->pool.generation;
+        int64_t now = os_monotonic();
+        int rc = shared_lock(shared, now + STEP < deadline ? now + STEP : deadline);
+
+        if (rc == 0) {
+            rc = drain_once(store, target, deadline);
+            shared_unlock(shared);
+            if (rc == DCACHE_GONE)
+                rc = store_revive(store, generation, deadline);
+            else
+                return rc;
+        }
+        if (rc < 0 && (rc != DCACHE_TIMEOUT || os_monotonic() >= deadline))
+            return rc;
+    }
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* drain.h - how the records of the memtable reach SQLite, in order and in slices.
+ *
+ * Each slice is a transaction of its own, after which SQLite holds all that was published before some
+ * moment, and nothing later. It changes nothing that anybody can see (M8). */
+#ifndef DRAIN_H
+#define DRAIN_H
+
+#include "memtable.h"
+#include "store.h"
+
+/* One slice of what is dirty before `target`; `appending`: the append lock is held too. Under the write
+ * lock, with a connection that is in no transaction. Fails as a write to SQLite does: the records
+ * stay dirty. */
+int drain_slice(struct store *store, struct db *db, uint64_t target, bool appending);
+
+/* Whether the database can be written to at all: 0, or why not. Under the write lock. */
+int drain_try(struct db *db);
+
+/* The same until nothing is dirty and the append lock is held, so that nothing becomes dirty. */
+int drain_all(struct store *store, struct db *db, int64_t deadline);
+
+/* Whether there is anything to be drained by this process. */
+bool drain_is_due(struct store *store);
+
+/* For a reader who needs SQLite to know everything that has been published by now: have it drained,
+ * by whoever is at it or by this thread. Takes and lets go of the write lock, if need be. */
+int drain_wait(struct store *store, int64_t deadline);
+
+/* Where a newcomer begins under least-frequently-used; `evictions` of this transaction. */
+int drain_initial_count(struct db *db, enum policy policy, int64_t evictions, int64_t *ret_count);
+
+/* Under what id the reads of a record without a rowid are noted. */
+int64_t drain_note_id(uint64_t hash);
+
+#endif

@@ -1,0 +1,203 @@
+/* helper.c - draining in the background. See helper.h. */
+#include "helper.h"
+
+#include "evict.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#define GATHER (20 * OS_MS)  /* how long writes may gather: SQLite is seen by others within 50 ms */
+#define SLEEP (1000 * OS_MS) /* at most, lest a call be missed for good */
+#define PATIENCE (100 * OS_MS)    /* for SQLite, if a foreign writer is at it */
+#define FAST_TURN (10000 * OS_MS) /* a ring that comes round within this time may grow */
+
+struct helper {
+    struct dcache self; /* the handle that its transactions belong to */
+    pthread_t thread;
+    _Atomic uint32_t stopping;
+};
+
+/* ---- its work ---- */
+
+static uint64_t largest_ring(struct store *store)
+{
+    uint64_t most = (uint64_t)store->settings.memtable_size;
+
+    return most < SHARED_RING_MOST ? most : SHARED_RING_MOST;
+}
+
+/* Under the write lock. What is kept for readers is lost; that is a few milliseconds' work to regain. */
+static void grow(struct store *store, struct db *db)
+{
+    struct shared *shared = &store->shared;
+    struct shared_memtable *m = &shared->segment->memtable;
+    uint64_t capacity = atomic_load(&m->capacity), tail = atomic_load(&m->tail);
+    int64_t now = os_monotonic();
+
+    if (tail - atomic_load(&m->turn) < capacity)
+        return;
+    if (os_minus(now, atomic_load(&m->turned)) < FAST_TURN && 2 * capacity <= largest_ring(store) &&
+        drain_all(store, db, now + PATIENCE) == 0) {
+        (void)memtable_resize(shared, 2 * capacity); /* no room: it stays as it is */
+        memtable_unlock(shared);
+    }
+    atomic_store(&m->turn, atomic_load(&m->tail));
+    atomic_store(&m->turned, now);
+}
+
+static int drain(struct store *store, bool *ret_cull, int *ret_frames)
+{
+    struct shared_memtable *m = &store->shared.segment->memtable;
+    uint64_t target = memtable_published(&store->shared, os_monotonic() + PATIENCE);
+    struct db *db;
+    int rc = store_borrow(store, os_monotonic() + PATIENCE, &db);
+
+    if (rc < 0)
+        return rc;
+    if (store_is_gone(store, db))
+        rc = DCACHE_GONE; /* made anew by whoever comes with an operation */
+    vfs_leave_out(db->file, true);
+    while (rc == 0 && memtable_dirty(&store->shared) > 0 && atomic_load(&m->drained) < target)
+        rc = drain_slice(store, db, target, false);
+    if (rc == 0)
+        grow(store, db);
+    *ret_cull = rc == 0 && atomic_load(&m->unculled) > 0 && evict_is_due(store, db);
+    *ret_frames = db->wal_frames;
+    vfs_leave_out(db->file, false);
+    store_return(store, db);
+    return rc;
+}
+
+static void cull(struct helper *helper)
+{
+    struct shared_memtable *m = &helper->self.store->shared.segment->memtable;
+    int64_t rows = atomic_exchange(&m->unculled, 0);
+    struct txn txn = txn_new(&helper->self);
+    int rc;
+
+    txn.aside = true;
+    txn.deadline = os_monotonic() + PATIENCE;
+    rc = txn_begin(&txn);
+    if (rc == 0)
+        rc = evict_after_drain(&txn, rows, atomic_load(&m->newest));
+    if (rc == 0)
+        rc = txn_commit(&txn);
+    txn_end(&txn);
+    if (rc < 0)
+        atomic_fetch_add(&m->unculled, (uint32_t)rows);
+}
+
+static void work(struct helper *helper)
+{
+    struct store *store = helper->self.store;
+    bool due = false;
+    int frames = 0, rc;
+
+    /* With patience enough to get its turn (S4) among writers who drain for themselves: it also culls. */
+    if (store->gone || shared_lock(&store->shared, os_monotonic() + GATHER) < 0)
+        return; /* somebody has a transaction: the next time */
+    rc = drain(store, &due, &frames);
+    shared_unlock(&store->shared);
+    if (rc == 0 && due)
+        cull(helper);
+    else if (rc == 0)
+        atomic_store(&store->shared.segment->memtable.unculled, 0);
+    if (rc == 0)
+        txn_checkpoint(store, frames);
+}
+
+/* ---- the thread ---- */
+
+static bool has_work(struct store *store)
+{
+    return memtable_dirty(&store->shared) > 0;
+}
+
+static void sleep_until_stirred(struct helper *helper)
+{
+    struct store *store = helper->self.store;
+    struct shared_memtable *m = &store->shared.segment->memtable;
+    uint32_t heard = atomic_load(&m->stirred);
+
+    atomic_fetch_add(&m->sleepers, 1);
+    if (!has_work(store) && !atomic_load(&helper->stopping))
+        os_futex_wait(&m->stirred, heard, SLEEP);
+    atomic_fetch_sub(&m->sleepers, 1);
+}
+
+static void *run(void *arg)
+{
+    struct helper *helper = arg;
+
+    while (!atomic_load(&helper->stopping)) {
+        if (!has_work(helper->self.store)) {
+            sleep_until_stirred(helper);
+            continue;
+        }
+        os_futex_wait(&helper->stopping, 0, GATHER);
+        if (!atomic_load(&helper->stopping))
+            work(helper);
+    }
+    return NULL;
+}
+
+static struct helper *make(struct store *store)
+{
+    struct helper *helper = os_calloc(1, sizeof *helper);
+    sigset_t all, before;
+    int error;
+
+    if (!helper)
+        return NULL;
+    helper->self.store = store;
+    helper->self.timeout = 1;
+    helper->self.root = &helper->self;
+    (void)sigfillset(&all); /* signals are for the program's own threads */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = os_fault() ? EAGAIN : pthread_create(&helper->thread, NULL, run, helper);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        free(helper);
+        return NULL;
+    }
+    return helper;
+}
+
+bool helper_start(struct store *store)
+{
+    if (atomic_load_explicit(&store->helper, memory_order_acquire))
+        return true;
+    pthread_mutex_lock(&store->watch.mutex);
+    if (!atomic_load(&store->helper))
+        atomic_store(&store->helper, make(store));
+    pthread_mutex_unlock(&store->watch.mutex);
+    return atomic_load(&store->helper) != NULL;
+}
+
+void helper_stir(struct store *store)
+{
+    struct shared_memtable *m = &store->shared.segment->memtable;
+
+    /* Who is not counted yet looks once more before it sleeps. */
+    if (atomic_load(&m->sleepers) == 0)
+        return;
+    atomic_fetch_add(&m->stirred, 1);
+    os_futex_wake_all(&m->stirred);
+}
+
+void helper_stop(struct store *store)
+{
+    struct helper *helper = atomic_exchange(&store->helper, NULL);
+    struct shared_memtable *m;
+
+    if (!helper)
+        return;
+    m = &store->shared.segment->memtable;
+    atomic_store(&helper->stopping, 1);
+    os_futex_wake_all(&helper->stopping);
+    atomic_fetch_add(&m->stirred, 1);
+    os_futex_wake_all(&m->stirred);
+    (void)pthread_join(helper->thread, NULL);
+    free(helper);
+}

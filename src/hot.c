@@ -1,0 +1,503 @@
+/* hot.c - single keys in the memtable. See hot.h. */
+#include "hot.h"
+
+#include "helper.h"
+#include "route.h"
+
+#include <stdlib.h>
+
+#define FIRST_RING (UINT64_C(1) << 20) /* bytes; a cache that is hardly used is to cost no more */
+#define DIRTY_MOST (UINT64_C(2) << 20) /* bytes: what a transaction may have to wait for */
+#define LOOKUPS 32                     /* in SQLite, before it is worth a ring */
+
+/* ---- the ring ---- */
+
+static uint64_t first_capacity(const struct store *store)
+{
+    uint64_t most = (uint64_t)store->settings.memtable_size, capacity = MEMTABLE_SMALLEST;
+
+    while (2 * capacity <= most && 2 * capacity <= FIRST_RING)
+        capacity *= 2;
+    return capacity;
+}
+
+static bool can_be_written(struct store *store)
+{
+    struct db *db;
+    int rc = store_borrow(store, 0, &db);
+
+    if (rc < 0)
+        return false;
+    rc = drain_try(db);
+    store_return(store, db);
+    return rc == 0;
+}
+
+/* Without one, everything is done in SQLite; so a failure is none, nor is that others are busy. */
+static void make_ring(struct store *store)
+{
+    struct shared *shared = &store->shared;
+
+    if (!shared_mutex_try(shared, &shared->segment->lock))
+        return;
+    if (can_be_written(store) && memtable_try(shared)) {
+        if (!memtable_exists(shared) && memtable_resize(shared, first_capacity(store)) == 0)
+            memtable_settle(shared, watch_commits(&store->watch));
+        memtable_unlock(shared);
+    }
+    shared_unlock(shared);
+}
+
+/* Let what is in the way go to SQLite: a slice, so that every writer does some of it. */
+static int relieve(struct store *store, int64_t deadline)
+{
+    struct db *db;
+    int rc = shared_lock(&store->shared, deadline), frames = 0;
+
+    if (rc < 0)
+        return rc;
+    rc = store_borrow(store, deadline, &db);
+    if (rc == 0) {
+        if (store_is_gone(store, db))
+            rc = DCACHE_GONE;
+        vfs_leave_out(db->file, true);
+        if (rc == 0 && memtable_dirty(&store->shared) > 0)
+            rc = drain_slice(store, db, memtable_published(&store->shared, deadline), false);
+        vfs_leave_out(db->file, false);
+        frames = db->wal_frames;
+        store_return(store, db);
+    }
+    shared_unlock(&store->shared);
+    if (rc == 0)
+        txn_checkpoint(store, frames);
+    return rc;
+}
+
+static bool is_crowded(const struct shared *shared)
+{
+    uint64_t most = atomic_load(&shared->segment->memtable.capacity) / 2;
+
+    return memtable_dirty(shared) > (most < DIRTY_MOST ? most : DIRTY_MOST);
+}
+
+/* The append lock; the thread that has it for a transaction of its own would wait for ever. */
+static int lock(struct store *store, int64_t deadline)
+{
+    int rc;
+
+    if (memtable_try(&store->shared))
+        return 0;
+    rc = store_owned_here(store)
+             ? os_fail(DCACHE_TIMEOUT, "this thread has another transaction open")
+             : memtable_lock(&store->shared, deadline);
+    if (rc == DCACHE_TIMEOUT)
+        atomic_fetch_add(&store->shared.segment->timeouts, 1);
+    return rc;
+}
+
+/* Another commit counter than ours means so, unless one of us is just about to note his. */
+static bool is_foreign_at_work(struct store *store)
+{
+    const struct shared_segment *segment = store->shared.segment;
+    uint64_t commits = watch_commits(&store->watch);
+
+    return commits != DB_NO_COMMITS && commits != atomic_load(&segment->memtable.known) &&
+           atomic_load(&segment->lock.word) == 0;
+}
+
+/* The append lock, where writing to the memtable is the thing to do; else HOT_PASS. */
+static int begin(struct hot_look *look, int64_t deadline)
+{
+    struct row key_only = {.key = look->key.key};
+    struct dcache *cache = look->cache;
+    struct store *store = cache->store;
+    int rc = store_enter(store);
+
+    if (rc < 0)
+        return rc;
+    /* A handle that is told what its writes leave (left.h) is told by their commits. */
+    if (cache->scope || cache->leave || !store_uses_memtable(store) || store->gone ||
+        store_seems_removed(store) || !store_settings_current(store) ||
+        memtable_is_shunned(&store->shared) || !helper_start(store))
+        return HOT_PASS;
+    store_watch(store);
+    if (!memtable_exists(&store->shared))
+        make_ring(store);
+    if (!memtable_exists(&store->shared) || store->shared.segment->memtable.trouble != 0 ||
+        !memtable_fits(&store->shared, &key_only))
+        return HOT_PASS;
+    if (is_crowded(&store->shared)) {
+        rc = relieve(store, deadline);
+        if (rc < 0)
+            return rc == DCACHE_GONE ? HOT_PASS : rc;
+    }
+    rc = lock(store, deadline);
+    if (rc < 0)
+        return rc;
+    /* Who changes a setting holds the lock; so does, for a moment, who makes a directory anew. */
+    if (!store_settings_current(store) || !memtable_exists(&store->shared) || store->gone ||
+        is_foreign_at_work(store)) {
+        memtable_unlock(&store->shared);
+        return HOT_PASS;
+    }
+    return 0;
+}
+
+/* Publish, and let go of the lock. */
+static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flags,
+                   const struct row *row, int64_t deadline)
+{
+    struct store *store = look->cache->store;
+    bool done = memtable_append(&store->shared, &look->key, kind, flags, row);
+    int rc;
+
+    memtable_unlock(&store->shared);
+    if (done) {
+        helper_stir(store);
+        return 0;
+    }
+    rc = relieve(store, deadline);
+    return rc == DCACHE_GONE ? HOT_PASS : rc < 0 ? rc : HOT_AGAIN;
+}
+
+/* ---- looking ---- */
+
+struct hot_look hot_look_new(struct dcache *cache, const struct item *item, unsigned flags)
+{
+    struct hot_look look; /* the record is written before it is read: see memtable_find() */
+
+    look.cache = cache;
+    look.flags = flags;
+    look.key = memtable_key(&item->row.key, item->row.raw);
+    look.commits = DB_NO_COMMITS;
+    look.counted = 0;
+    look.record.kind = MEMTABLE_UNKNOWN;
+    look.record.row.memory = NULL;
+    return look;
+}
+
+bool hot_may_ask(struct dcache *cache)
+{
+    return !cache->scope && store_may_ask(cache->store);
+}
+
+/* A key as stored, where that takes no scratch and no choice of a place (route.h). Whether text is UTF-8
+ * need not be asked: else nothing is stored under it. */
+static bool plain_key(const struct dcache *cache, const struct dcache_value *key,
+                      struct memtable_key *ret)
+{
+    ret->key = *key;
+    ret->raw = 1;
+    switch (key->type) {
+    case DCACHE_INT:
+        return cache->shard_count == 0;
+    case DCACHE_PICKLE:
+        ret->key.type = DCACHE_BYTES;
+        ret->raw = 0;
+        return key->data != NULL;
+    case DCACHE_TEXT:
+    case DCACHE_BYTES:
+        return key->data != NULL;
+    case DCACHE_NONE:
+    case DCACHE_DOUBLE:
+    case DCACHE_FD:
+    case DCACHE_READER:
+    case DCACHE_STORED:
+    default:
+        return false;
+    }
+}
+
+int hot_get(struct dcache **cache, const struct dcache_value *key, unsigned flags,
+            struct row *ret_row)
+{
+    struct memtable_record record;
+    struct memtable_key plain;
+    struct dcache *home;
+    int rc;
+
+    if (!key || !plain_key(*cache, key, &plain))
+        return HOT_PASS;
+    home = (*cache)->shard_count == 0 ? *cache : route_home(*cache, key);
+    if (!hot_may_ask(home) || home->store->read_only)
+        return HOT_PASS;
+    plain.hash = value_hash_key(&plain.key, plain.raw);
+    rc = memtable_find(&home->store->shared, &plain,
+                       flags & DCACHE_NO_VALUE ? MEMTABLE_NO_VALUE : 0,
+                       watch_commits(&home->store->watch), &record);
+    if (rc < 0 || record.kind == MEMTABLE_UNKNOWN)
+        return rc < 0 ? rc : HOT_PASS;
+    *cache = home;
+    if (record.kind == MEMTABLE_PRESENT && row_is_live(&record.row) &&
+        !(record.flags & MEMTABLE_OVERTAKEN)) {
+        *ret_row = record.row;
+        return 0;
+    }
+    row_clear(&record.row);
+    return record.flags & MEMTABLE_OVERTAKEN ? HOT_PASS : DCACHE_NOT_FOUND;
+}
+
+static int answer(struct hot_look *look, struct row *ret_row)
+{
+    struct memtable_record *record = &look->record;
+
+    look->counted = record->flags & MEMTABLE_COUNTED;
+    if (record->kind == MEMTABLE_PRESENT)
+        *ret_row = record->row;
+    else
+        row_clear(&record->row);
+    memset(&record->row, 0, sizeof record->row);
+    return record->kind == MEMTABLE_PRESENT ? 0 : DCACHE_NOT_FOUND;
+}
+
+int hot_ask(struct hot_look *look, struct row *ret_row)
+{
+    struct store *store = look->cache->store;
+    unsigned flags = look->flags & DCACHE_NO_VALUE ? MEMTABLE_NO_VALUE : 0, views;
+    struct shared *table = look->cache->scope ? NULL : store_table(store, &views);
+    int rc;
+
+    if (!table || !store_uses_memtable(store))
+        return HOT_PASS;
+    look->commits = watch_commits(&store->watch);
+    rc = memtable_find(table, &look->key, flags, look->commits, &look->record);
+    if (views != atomic_load(&store->watch.views)) { /* of which it is, nobody knows */
+        row_clear(&look->record.row);
+        return rc < 0 ? rc : hot_ask(look, ret_row);
+    }
+    if (rc < 0)
+        return rc;
+    if (look->record.kind == MEMTABLE_UNKNOWN || (look->record.flags & MEMTABLE_OVERTAKEN))
+        return HOT_PASS;
+    return answer(look, ret_row);
+}
+
+static double time_of(const struct row *row)
+{
+    return row_is_pinned(row) ? row->store_time - ROW_PINNED_TIME : row->store_time;
+}
+
+/* M9: a clean record, if the key has none and SQLite is as it was. Never waits. */
+static void keep(struct hot_look *look, int rc, const struct row *row)
+{
+    struct store *store = look->cache->store;
+    struct shared *shared = &store->shared;
+    struct row nothing = {.store_time = 0};
+    enum memtable_kind kind = rc == 0 ? MEMTABLE_PRESENT : MEMTABLE_ABSENT;
+
+    store_watch(store);
+    if (store->read_only)
+        return;
+    if (!memtable_exists(shared)) {
+        if (atomic_fetch_add(&store->lookups, 1) == LOOKUPS)
+            make_ring(store);
+        return;
+    }
+    if (rc == 0 && (row->filename || !memtable_fits(shared, row)))
+        return;
+    if (look->commits == DB_NO_COMMITS || !memtable_try(shared))
+        return;
+    if (memtable_exists(shared) && memtable_may_keep(shared, &look->key) &&
+        watch_commits(&store->watch) == look->commits)
+        (void)memtable_append(shared, &look->key, kind, MEMTABLE_CLEAN | MEMTABLE_COUNTED,
+                              rc == 0 ? row : &nothing);
+    memtable_unlock(shared);
+}
+
+int hot_tell(struct hot_look *look, int rc, struct row *row)
+{
+    struct memtable_record *record = &look->record;
+
+    if (look->cache->scope || !store_uses_memtable(look->cache->store) ||
+        (rc < 0 && rc != DCACHE_NOT_FOUND)) {
+        row_clear(&record->row);
+        return rc;
+    }
+    look->counted = MEMTABLE_COUNTED;
+    if (record->kind == MEMTABLE_UNKNOWN) {
+        keep(look, rc, row);
+        return rc;
+    }
+    if (rc == 0 && time_of(row) > time_of(&record->row)) {
+        row_clear(&record->row);
+        return 0;
+    }
+    row_clear(row);
+    return answer(look, row);
+}
+
+/* What is under a key, with the append lock held: so it stays. */
+static int current(struct hot_look *look, int64_t deadline, struct row *ret_row)
+{
+    struct store *store = look->cache->store;
+    struct memtable_record *record = &look->record;
+    int rc = hot_ask(look, ret_row);
+    struct db *db;
+
+    if (rc != HOT_PASS)
+        return rc;
+    rc = store_borrow(store, deadline, &db);
+    if (rc == 0) {
+        rc = row_get(db, &look->key.key, look->key.raw, ret_row);
+        store_return(store, db);
+    }
+    look->counted = MEMTABLE_COUNTED;
+    if (record->kind == MEMTABLE_UNKNOWN || (rc < 0 && rc != DCACHE_NOT_FOUND) ||
+        (rc == 0 && time_of(ret_row) > time_of(&record->row))) {
+        row_clear(&record->row);
+        return rc;
+    }
+    row_clear(ret_row);
+    return answer(look, ret_row);
+}
+
+static int let_go(struct hot_look *look, int rc)
+{
+    memtable_unlock(&look->cache->store->shared);
+    return rc;
+}
+
+/* ---- operations ---- */
+
+/* A live item that is there keeps its expiry, or its place. */
+static int heed(struct hot_look *look, unsigned flags, bool only_if_absent, int64_t deadline,
+                struct row *row)
+{
+    struct row old = {0};
+    int rc = current(look, deadline, &old);
+
+    if (rc == 0 && old.filename)
+        rc = HOT_PASS; /* it may be missing: then the key is absent */
+    else if (rc == 0 && row_is_live(&old)) {
+        row->expire_time = flags & DCACHE_KEEP_EXPIRE ? old.expire_time : row->expire_time;
+        rc = only_if_absent ? DCACHE_EXISTS : 0;
+    }
+    row_clear(&old);
+    return rc == DCACHE_NOT_FOUND ? 0 : rc;
+}
+
+static int put(struct hot_look *look, const struct item *item, unsigned flags, bool only_if_absent,
+               int64_t deadline)
+{
+    struct row row = item->row;
+    int rc = begin(look, deadline);
+
+    if (rc != 0)
+        return rc;
+    if (!memtable_fits(&look->cache->store->shared, &row))
+        rc = HOT_PASS;
+    else if (only_if_absent || (flags & DCACHE_KEEP_EXPIRE))
+        rc = heed(look, flags, only_if_absent, deadline, &row);
+    return rc == 0 ? publish(look, MEMTABLE_PRESENT, 0, &row, deadline) : let_go(look, rc);
+}
+
+int hot_put(struct dcache *cache, const struct item *item, unsigned flags, bool only_if_absent,
+            int64_t deadline)
+{
+    struct hot_look look = hot_look_new(cache, item, DCACHE_NO_VALUE);
+    int rc;
+
+    if (item->staged || item->row.filename || item->row.size > 0)
+        return HOT_PASS;
+    do
+        rc = put(&look, item, flags, only_if_absent, deadline);
+    while (rc == HOT_AGAIN);
+    return rc;
+}
+
+/* A live row without a file, and the append lock. */
+static int begin_live(struct hot_look *look, int64_t deadline, struct row *row)
+{
+    int rc = begin(look, deadline);
+
+    if (rc != 0)
+        return rc;
+    rc = current(look, deadline, row);
+    if (rc == 0 && row->filename)
+        rc = HOT_PASS;
+    else if (rc == 0 && !row_is_live(row))
+        rc = DCACHE_NOT_FOUND;
+    if (rc == 0)
+        return 0;
+    row_clear(row);
+    return let_go(look, rc);
+}
+
+/* The counts of a row are exact in SQLite only: a record of the ring has those since it was stored. */
+static bool counts_matter(const struct dcache *cache)
+{
+    return cache->store->settings.policy >= POLICY_USED;
+}
+
+int hot_touch(struct dcache *cache, const struct item *item, double expire_time, bool keep_expiry,
+              int64_t deadline)
+{
+    struct hot_look look = hot_look_new(cache, item, 0);
+    struct row row = {0};
+    int rc;
+
+    if (cache->scope || counts_matter(cache))
+        return HOT_PASS;
+    do {
+        rc = begin_live(&look, deadline, &row);
+        if (rc != 0)
+            return rc;
+        row.expire_time = keep_expiry ? row.expire_time : expire_time;
+        rc = memtable_fits(&cache->store->shared, &row)
+                 ? publish(&look, MEMTABLE_PRESENT, look.counted, &row, deadline)
+                 : let_go(&look, HOT_PASS);
+        row_clear(&row);
+    } while (rc == HOT_AGAIN);
+    return rc;
+}
+
+int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_row, int64_t deadline)
+{
+    struct hot_look look = hot_look_new(cache, item, ret_row ? 0 : DCACHE_NO_VALUE);
+    struct row row = {0};
+    int rc;
+
+    if (cache->scope)
+        return HOT_PASS;
+    do {
+        struct row nothing = {.store_time = os_now()};
+
+        rc = begin_live(&look, deadline, &row);
+        if (rc != 0)
+            return rc;
+        rc = publish(&look, MEMTABLE_ABSENT, 0, &nothing, deadline);
+        if (rc == 0 && ret_row)
+            *ret_row = row;
+        else
+            row_clear(&row);
+    } while (rc == HOT_AGAIN);
+    return rc;
+}
+
+int hot_incr_begin(struct dcache *cache, struct hot_look *look, int64_t deadline,
+                   struct row *ret_row)
+{
+    int rc;
+
+    if (cache->scope || counts_matter(cache))
+        return HOT_PASS;
+    rc = begin(look, deadline);
+    if (rc != 0)
+        return rc;
+    rc = current(look, deadline, ret_row);
+    if (rc == 0 && ret_row->filename)
+        rc = HOT_PASS;
+    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+        return 0;
+    row_clear(ret_row);
+    return let_go(look, rc);
+}
+
+int hot_incr_end(struct hot_look *look, const struct row *row, int64_t deadline)
+{
+    if (!row)
+        return let_go(look, 0);
+    return memtable_fits(&look->cache->store->shared, row)
+               ? publish(look, MEMTABLE_PRESENT, look->counted, row, deadline)
+               : let_go(look, HOT_PASS);
+}

@@ -1,0 +1,60 @@
+/* hot.h - single keys in the memtable: each function is an operation's short way.
+ *
+ * HOT_PASS means that it is not for here, and nothing has been done: the caller takes the long way,
+ * through SQLite. That is so in a transaction, where there is no memtable or none is wanted, for
+ * values in files, and for values too large for the ring. */
+#ifndef HOT_H
+#define HOT_H
+
+#include "entry.h"
+
+#define HOT_PASS 1
+
+/* A look for a key: first what the memtable says, then (HOT_PASS) what SQLite says, and of that what
+ * counts. */
+struct hot_look {
+    struct dcache *cache;
+    struct memtable_key key;
+    unsigned flags;
+    uint64_t commits;              /* when the memtable was asked */
+    unsigned counted;              /* MEMTABLE_COUNTED of what was found, or 0 */
+    struct memtable_record record; /* dirty, but SQLite may know better */
+};
+
+struct hot_look hot_look_new(struct dcache *cache, const struct item *item, unsigned flags);
+
+/* get and contains: a live row, `*cache` being the part that has it; or NOT_FOUND. */
+int hot_get(struct dcache **cache, const struct dcache_value *key, unsigned flags,
+            struct row *ret_row);
+
+/* Whether the memtable may be asked at once; else a connection is to be borrowed first, which sees to
+ * what there is to be noticed. */
+bool hot_may_ask(struct dcache *cache);
+
+/* The row, NOT_FOUND, or HOT_PASS. */
+int hot_ask(struct hot_look *look, struct row *ret_row);
+
+/* What SQLite has said, `rc` and `row`, becomes what counts. It may be kept for the next who asks. */
+int hot_tell(struct hot_look *look, int rc, struct row *row);
+
+/* set and add of an item without a file. Fails: EXISTS. */
+int hot_put(struct dcache *cache, const struct item *item, unsigned flags, bool only_if_absent,
+            int64_t deadline);
+
+/* Give a live item another expiry (`keep`: the one it has). Fails: NOT_FOUND. */
+int hot_touch(struct dcache *cache, const struct item *item, double expire_time, bool keep,
+              int64_t deadline);
+
+/* Remove a live item; its row is handed back if `ret_row` is not NULL. Fails: NOT_FOUND. */
+int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_row,
+               int64_t deadline);
+
+/* For incr. Begin: what is under a key (`*ret_row` empty: nothing), and the append lock. End: store
+ * `row` in its place (NULL: leave it), and let go of the lock. HOT_AGAIN: the ring was full, begin
+ * once more. */
+#define HOT_AGAIN 2
+int hot_incr_begin(struct dcache *cache, struct hot_look *look, int64_t deadline,
+                   struct row *ret_row);
+int hot_incr_end(struct hot_look *look, const struct row *row, int64_t deadline);
+
+#endif

@@ -1,0 +1,577 @@
+/* memtable.c - publishing and finding records, the lock, making room. See memtable.h for the invariants. */
+#include "memtable.h"
+
+#include <stdlib.h>
+
+#define PATIENCE (100 * OS_MS)
+#define FOREIGN (60000 * OS_MS) /* after a foreign commit, how long more are expected */
+#define LARGEST_PART 16         /* of the ring for one record */
+
+bool memtable_exists(const struct shared *shared)
+{
+    return shared->mapped && ring_load(&ring_state(shared)->capacity) != 0;
+}
+
+uint64_t memtable_dirty(const struct shared *shared)
+{
+    struct shared_memtable *m = ring_state(shared);
+    uint64_t drained = ring_acquire(&m->drained); /* first: then it is not behind `tail` */
+
+    return memtable_exists(shared) ? ring_acquire(&m->tail) - drained : 0;
+}
+
+struct memtable_key memtable_key(const struct dcache_value *key, int raw)
+{
+    struct memtable_key k = {.key = value_normal_key(key), .raw = raw};
+
+    k.hash = value_hash_key(&k.key, raw);
+    return k;
+}
+
+/* ---- reading ---- */
+
+/* Data that have been copied, and where the next are. */
+static struct dcache_value copied(unsigned type, uint64_t bits, uint64_t **at, size_t size)
+{
+    struct dcache_value value = ring_scalar(type, bits);
+
+    if (!value_is_data(&value))
+        return value;
+    value.data = *at;
+    value.size = size;
+    *at += ring_words(size);
+    return value;
+}
+
+static size_t words_of_data(unsigned type, size_t size)
+{
+    return value_is_data(&(struct dcache_value){.type = (enum dcache_type)type}) ? ring_words(size)
+                                                                                 : 0;
+}
+
+/* Key, tag and value, of a record whose header has been copied. */
+static int copy_values(const struct ring_header *h, const ring_word *at,
+                       const struct dcache_value *key, bool with_value, struct row *row)
+{
+    unsigned value_type = with_value ? h->value_type : DCACHE_NONE;
+    size_t count = words_of_data(h->key_type, h->key_size) +
+                   words_of_data(h->tag_type, h->tag_size) +
+                   words_of_data(value_type, h->value_size);
+    struct row_memory *memory = os_malloc(sizeof *memory + count * sizeof(uint64_t));
+    uint64_t *to;
+
+    if (!memory)
+        return DCACHE_NOMEM;
+    memory->more = NULL;
+    row->memory = memory;
+    to = (uint64_t *)(void *)memory->data;
+    ring_copy(to, at + RING_WORDS, count);
+    row->key = copied(h->key_type, h->key, &to, h->key_size);
+    if (!value_is_data(key))
+        row->key = *key; /* as it was asked for: 1, or 1.0 */
+    row->tag = copied(h->tag_type, h->tag, &to, h->tag_size);
+    row->value = copied(value_type, h->value, &to, h->value_size);
+    return 0;
+}
+
+static int copy_record(const struct shared *shared, uint64_t position, uint64_t capacity,
+                       const struct ring_header *h, const struct dcache_value *key, bool with_value,
+                       struct memtable_record *record)
+{
+    struct row *row = &record->row;
+
+    record->kind = (enum memtable_kind)h->kind;
+    record->flags = h->flags;
+    record->position = position;
+    record->size = h->size;
+    record->hash = h->hash;
+    row->raw = h->raw;
+    row->mode = h->mode;
+    row->store_time = h->store_time;
+    row->expire_time = h->expire_time;
+    row->access_time = h->access_time;
+    row->access_count = h->access_count;
+    row->rowid = h->rowid;
+    row->size = 0;
+    row->filename = NULL;
+    row->memory = NULL;
+    if (h->kind != MEMTABLE_PRESENT) {
+        row->key = *key;
+        row->tag = row->value = dcache_none();
+        return 0;
+    }
+    return copy_values(h, ring_record(shared, position, capacity), key, with_value, row);
+}
+
+/* M7: whether a record may be taken at its word; of one that is dirty SQLite may know better. `floor`
+ * moves before `known` does (M8), so it is looked at after it: or a counter that had been known in
+ * between would vouch for a record from before the commit. */
+static bool is_overtaken(const struct shared_memtable *m, uint64_t position, uint64_t commits)
+{
+    return ring_acquire(&m->known) != commits || position < ring_acquire(&m->floor);
+}
+
+/* One look through the bucket. 1: all of it was there, and nothing was found. */
+static int look(struct shared *shared, const struct memtable_key *key, bool with_value,
+                struct memtable_record *record, bool *ret_again)
+{
+    uint64_t capacity = ring_acquire(&ring_state(shared)->capacity);
+    const ring_word *bucket;
+
+    if (capacity == 0)
+        return 1;
+    bucket = ring_bucket(shared, key->hash, capacity);
+    for (int i = 0; i < RING_BUCKET; i++) {
+        uint64_t slot = ring_acquire(&bucket[i]);
+        struct ring_header h;
+        int rc;
+
+        if (slot == 0 || slot >> RING_SHIFT != key->hash >> RING_SHIFT)
+            continue;
+        if (!ring_match(shared, ring_position(slot), capacity, key, &h, ret_again)) {
+            if (*ret_again)
+                return 0;
+            continue;
+        }
+        rc = copy_record(shared, ring_position(slot), capacity, &h, &key->key, with_value, record);
+        if (rc == 0 && !ring_still_there(shared, ring_position(slot), capacity)) {
+            row_clear(&record->row);
+            *ret_again = true;
+        }
+        return rc;
+    }
+    return 1;
+}
+
+int memtable_find(struct shared *shared, const struct memtable_key *key, unsigned flags,
+                  uint64_t commits, struct memtable_record *ret_record)
+{
+    struct shared_memtable *m = ring_state(shared);
+    bool again;
+    int rc;
+
+    ret_record->kind = MEMTABLE_UNKNOWN;
+    if (!memtable_exists(shared))
+        return 0;
+    do { /* each time the ring has come round meanwhile, and the key has another record or none */
+        again = false;
+        rc = look(shared, key, !(flags & MEMTABLE_NO_VALUE), ret_record, &again);
+    } while (again);
+    if (rc != 0) {
+        ret_record->kind = MEMTABLE_UNKNOWN;
+        return rc < 0 ? rc : 0;
+    }
+    if (!is_overtaken(m, ret_record->position, commits))
+        return 0;
+    if ((ret_record->flags & MEMTABLE_CLEAN) || ret_record->position < ring_acquire(&m->drained)) {
+        row_clear(&ret_record->row);
+        ret_record->kind = MEMTABLE_UNKNOWN;
+    } else {
+        ret_record->flags |= MEMTABLE_OVERTAKEN;
+    }
+    return 0;
+}
+
+/* ---- the lock ---- */
+
+/* The place in a bucket of a record that SQLite has. */
+static ring_word *clean_place(const struct shared *shared, ring_word *bucket, uint64_t capacity)
+{
+    uint64_t drained = ring_acquire(&ring_state(shared)->drained);
+
+    for (int i = 0; i < RING_BUCKET; i++) {
+        uint64_t there = ring_position(ring_load(&bucket[i]));
+
+        if (there < drained ||
+            (ring_beginning(ring_record(shared, there, capacity)).flags & MEMTABLE_CLEAN))
+            return &bucket[i];
+    }
+    return NULL;
+}
+
+/* Where in its bucket a key is to be listed: in its own slot, in a free one, or in that of a record that
+ * SQLite has. NULL: all the others are dirty. `*ret_previous`: the key's record, if it is dirty, or 0. */
+static ring_word *place_of(const struct shared *shared, const struct memtable_key *key,
+                           uint64_t *ret_previous)
+{
+    const struct shared_memtable *m = ring_state(shared);
+    uint64_t capacity = ring_load(&m->capacity);
+    ring_word *bucket = ring_bucket(shared, key->hash, capacity), *free_place = NULL;
+
+    *ret_previous = 0;
+    for (int i = 0; i < RING_BUCKET; i++) {
+        uint64_t slot = ring_load(&bucket[i]), there;
+        struct ring_header h;
+        bool gone;
+
+        if (slot == 0)
+            free_place = &bucket[i];
+        if (slot == 0 || slot >> RING_SHIFT != key->hash >> RING_SHIFT)
+            continue;
+        there = ring_position(slot);
+        if (!ring_match(shared, there, capacity, key, &h, &gone))
+            continue;
+        if (there >= ring_acquire(&m->drained) && !(h.flags & MEMTABLE_CLEAN))
+            *ret_previous = there;
+        return &bucket[i];
+    }
+    return free_place ? free_place : clean_place(shared, bucket, capacity);
+}
+
+/* There was a place when the record was published. */
+static void list(const struct shared *shared, const struct memtable_key *key, uint64_t position)
+{
+    uint64_t unused;
+    ring_word *place = place_of(shared, key, &unused);
+
+    if (place)
+        ring_release(place, ring_slot(key->hash, position));
+}
+
+/* M3. */
+static void list_again(struct shared *shared)
+{
+    struct shared_memtable *m = ring_state(shared);
+    uint64_t capacity = ring_load(&m->capacity), tail = ring_load(&m->tail),
+             at = ring_load(&m->visible);
+
+    while (capacity > 0 && at < tail) {
+        const ring_word *words = ring_record(shared, at, capacity), *data = words + RING_WORDS;
+        struct ring_header h = ring_beginning(words);
+        struct memtable_key key;
+
+        if (h.kind != RING_PAD) {
+            h = ring_header_at(words);
+            key.key = ring_borrow(h.key_type, h.key, &data, h.key_size);
+            key.raw = h.raw;
+            key.hash = h.hash;
+            list(shared, &key, at);
+        }
+        at += h.size;
+        ring_release(&m->visible, at);
+    }
+}
+
+bool memtable_try(struct shared *shared)
+{
+    struct shared_memtable *m = ring_state(shared);
+    bool locked = shared_mutex_try(shared, &m->append);
+
+    if (locked && ring_load(&m->visible) != ring_load(&m->tail))
+        list_again(shared);
+    return locked;
+}
+
+int memtable_lock(struct shared *shared, int64_t deadline)
+{
+    struct shared_memtable *m = ring_state(shared);
+    int rc = shared_mutex_lock(shared, &m->append, deadline);
+
+    if (rc == 0 && ring_load(&m->visible) != ring_load(&m->tail))
+        list_again(shared);
+    return rc;
+}
+
+void memtable_unlock(struct shared *shared)
+{
+    shared_mutex_unlock(shared, &ring_state(shared)->append);
+}
+
+uint64_t memtable_published(struct shared *shared, int64_t deadline)
+{
+    struct shared_memtable *m = ring_state(shared);
+    uint64_t tail = ring_acquire(
+        &m->tail); /* before `visible`, or each writer would be waited for */
+
+    if (ring_acquire(&m->visible) < tail && memtable_lock(shared, deadline) == 0)
+        memtable_unlock(shared);
+    return ring_acquire(&m->visible) < tail ? ring_acquire(&m->visible) : tail;
+}
+
+/* ---- appending ---- */
+
+static size_t data_size(const struct dcache_value *value)
+{
+    return value_is_data(value) ? ring_words(value->size) * sizeof(uint64_t) : 0;
+}
+
+static uint64_t bytes(const struct dcache_value *key, const struct row *row)
+{
+    size_t size = sizeof(struct ring_header) + data_size(key) + data_size(&row->tag) +
+                  data_size(&row->value);
+
+    return (size + RING_ALIGNMENT - 1) / RING_ALIGNMENT * RING_ALIGNMENT;
+}
+
+uint64_t memtable_bytes(const struct row *row)
+{
+    return bytes(&row->key, row);
+}
+
+bool memtable_fits(const struct shared *shared, const struct row *row)
+{
+    return memtable_bytes(row) <= ring_load(&ring_state(shared)->capacity) / LARGEST_PART;
+}
+
+/* M5, M6. False: what is in the way is dirty. */
+static bool make_room(struct shared *shared, uint64_t size)
+{
+    struct shared_memtable *m = ring_state(shared);
+    uint64_t capacity = ring_load(&m->capacity), head = ring_load(&m->head),
+             tail = ring_load(&m->tail);
+    uint64_t drained = ring_acquire(&m->drained), begin = head;
+
+    while (tail + size - head > capacity) {
+        struct ring_header h;
+
+        if (head >= drained)
+            return false;
+        h = ring_beginning(ring_record(shared, head, capacity));
+        if (h.kind != RING_PAD) {
+            ring_word *bucket;
+
+            h = ring_header_at(ring_record(shared, head, capacity));
+            bucket = ring_bucket(shared, h.hash, capacity);
+
+            for (int i = 0; i < RING_BUCKET; i++)
+                if (ring_load(&bucket[i]) == ring_slot(h.hash, head))
+                    ring_release(&bucket[i], 0);
+        }
+        head += h.size;
+    }
+    if (head != begin) {
+        ring_release(&m->head, head);
+        atomic_thread_fence(memory_order_release);
+    }
+    return true;
+}
+
+static void write_word(ring_word *to, const void *from)
+{
+    uint64_t one;
+
+    memcpy(&one, from, sizeof one);
+    atomic_store_explicit(to, one, memory_order_relaxed);
+}
+
+static void write_words(ring_word *to, const void *data, size_t count)
+{
+    const char *from = data;
+
+    for (; count >= 4; count -= 4, from += 32, to += 4) {
+        write_word(&to[0], from);
+        write_word(&to[1], from + 8);
+        write_word(&to[2], from + 16);
+        write_word(&to[3], from + 24);
+    }
+    for (; count > 0; count--, from += 8)
+        write_word(to++, from);
+}
+
+static ring_word *write_data(ring_word *to, const struct dcache_value *value)
+{
+    size_t words = value->size / 8, rest = value->size % 8;
+    uint64_t last = 0;
+
+    if (!value_is_data(value))
+        return to;
+    write_words(to, value->data, words);
+    if (rest > 0)
+        memcpy(&last, (const char *)value->data + 8 * words, rest);
+    write_word(to + words, &last);
+    return to + words + 1;
+}
+
+static void write_record(ring_word *at, const struct ring_header *h, const struct dcache_value *key,
+                         const struct row *row)
+{
+    write_words(at, h->words, RING_WORDS);
+    at = write_data(at + RING_WORDS, key);
+    at = write_data(at, &row->tag);
+    (void)write_data(at, &row->value);
+}
+
+static struct ring_header header_of(const struct memtable_key *key, enum memtable_kind kind,
+                                    unsigned flags, const struct row *row, uint64_t size)
+{
+    struct ring_header h = {.size = (uint32_t)size,
+                            .kind = (uint8_t)kind,
+                            .flags = (uint8_t)flags,
+                            .raw = (uint8_t)key->raw,
+                            .mode = (uint8_t)row->mode,
+                            .hash = key->hash,
+                            .key_type = (uint8_t)key->key.type,
+                            .tag_type = (uint8_t)row->tag.type,
+                            .value_type = (uint8_t)row->value.type,
+                            .key_size = (uint32_t)value_bytes(&key->key),
+                            .tag_size = (uint32_t)value_bytes(&row->tag),
+                            .value_size = (uint32_t)value_bytes(&row->value),
+                            .store_time = row->store_time,
+                            .expire_time = row->expire_time,
+                            .access_time = row->access_time,
+                            .access_count = row->access_count,
+                            .rowid = row->rowid};
+
+    if (!value_is_data(&key->key))
+        h.key = (uint64_t)key->key.integer;
+    if (!value_is_data(&row->tag))
+        h.tag = (uint64_t)row->tag.integer;
+    if (!value_is_data(&row->value))
+        h.value = (uint64_t)row->value.integer;
+    return h;
+}
+
+bool memtable_append(struct shared *shared, const struct memtable_key *key, enum memtable_kind kind,
+                     unsigned flags, const struct row *row)
+{
+    struct shared_memtable *m = ring_state(shared);
+    uint64_t capacity = ring_load(&m->capacity), tail = ring_load(&m->tail),
+             size = bytes(&key->key, row);
+    uint64_t to_end = capacity - (tail & (capacity - 1)), pad = to_end < size ? to_end : 0;
+    struct ring_header h = header_of(key, kind, flags, row, size);
+    ring_word *place = make_room(shared, pad + size) ? place_of(shared, key, &h.previous) : NULL;
+
+    if (!place)
+        return false;
+    if (pad > 0) {
+        struct ring_header nothing = {.size = (uint32_t)pad, .kind = RING_PAD};
+
+        write_words(ring_record(shared, tail, capacity), nothing.words, 1);
+        tail += pad;
+    }
+    write_record(ring_record(shared, tail, capacity), &h, &key->key, row);
+    ring_release(&m->tail, tail + size); /* M2 */
+    ring_release(place, ring_slot(key->hash, tail));
+    ring_release(&m->visible, tail + size); /* M3 */
+    return true;
+}
+
+bool memtable_may_keep(struct shared *shared, const struct memtable_key *key)
+{
+    struct shared_memtable *m = ring_state(shared);
+    struct memtable_record record = {0};
+    bool again = false;
+    int rc = look(shared, key, false, &record, &again); /* under the lock nothing goes away */
+
+    row_clear(&record.row);
+    if (rc != 0)
+        return rc > 0;
+    return record.position < ring_load(&m->floor) &&
+           ((record.flags & MEMTABLE_CLEAN) || record.position < ring_acquire(&m->drained));
+}
+
+static void drop_ring(struct shared_memtable *m)
+{
+    atomic_store(&m->capacity, 0);
+    atomic_store(&m->head, 0);
+    atomic_store(&m->drained, 0);
+    atomic_store(&m->visible, 0);
+    atomic_store(&m->tail, 0);
+}
+
+int memtable_resize(struct shared *shared, uint64_t capacity)
+{
+    struct shared_memtable *m = ring_state(shared);
+    uint64_t tail = ring_load(&m->tail) > ring_load(&m->head) ? ring_load(&m->tail)
+                                                              : ring_load(&m->head);
+    uint64_t index_size = capacity / RING_BYTES_PER_SLOT * sizeof(uint64_t);
+    ring_word *index = ring_bucket(shared, 0, capacity);
+    int rc = shared_allocate(shared, SHARED_INDEX_OFFSET, index_size);
+
+    if (rc == 0)
+        rc = shared_allocate(shared, SHARED_RING_OFFSET, capacity);
+    if (rc < 0)
+        return rc;
+    /* No reader finds anything in what was (M6), nor in what is being made: there is no ring. */
+    tail = (tail / capacity + 1) * capacity;
+    atomic_store(&m->capacity, 0);
+    atomic_store(&m->head, tail);
+    atomic_thread_fence(memory_order_release);
+    for (uint64_t i = 0; i < index_size / sizeof(uint64_t); i++)
+        atomic_store_explicit(&index[i], 0, memory_order_relaxed);
+    atomic_store(&m->drained, tail);
+    atomic_store(&m->visible, tail);
+    atomic_store(&m->tail, tail);
+    atomic_store(&m->floor, tail);
+    atomic_store(&m->turn, tail);
+    atomic_store(&m->turned, os_monotonic());
+    ring_release(&m->capacity, capacity);
+    return 0;
+}
+
+/* Room on the disk too: what is a hole would be SIGBUS on a full disk. */
+static bool has_ring(struct shared *shared)
+{
+    const struct shared_memtable *m = ring_state(shared);
+    uint64_t capacity = ring_load(&m->capacity), head = ring_load(&m->head);
+    uint64_t drained = ring_load(&m->drained), tail = ring_load(&m->tail);
+
+    return capacity >= MEMTABLE_SMALLEST && capacity <= SHARED_RING_MOST &&
+           (capacity & (capacity - 1)) == 0 && head <= drained && drained <= tail &&
+           tail - head <= capacity && head >= capacity && tail < RING_LAST &&
+           head % RING_ALIGNMENT == 0 && drained % RING_ALIGNMENT == 0 &&
+           shared_allocate(shared, SHARED_INDEX_OFFSET,
+                           capacity / RING_BYTES_PER_SLOT * sizeof(uint64_t)) == 0 &&
+           shared_allocate(shared, SHARED_RING_OFFSET, capacity) == 0;
+}
+
+static bool is_sound(struct shared *shared)
+{
+    const struct shared_memtable *m = ring_state(shared);
+    uint64_t tail = ring_load(&m->tail), at = ring_load(&m->head), size;
+    bool meets = at == ring_load(&m->drained);
+
+    for (; at < tail; at += size) {
+        size = ring_sound_size(shared, at, tail);
+        if (size == 0)
+            return false;
+        meets |= at + size == ring_load(&m->drained);
+    }
+    return meets;
+}
+
+void memtable_inherit(struct shared *shared)
+{
+    struct shared_memtable *m = ring_state(shared);
+    uint64_t capacity;
+
+    if (!has_ring(shared) || !is_sound(shared)) {
+        drop_ring(m);
+        return;
+    }
+    capacity = ring_load(&m->capacity);
+    for (uint64_t i = 0; i < capacity / RING_BYTES_PER_SLOT; i++)
+        ring_release(ring_bucket(shared, 0, capacity) + i, 0);
+    ring_release(&m->visible, ring_load(&m->head));
+    list_again(shared);
+    ring_release(&m->floor, ring_load(&m->tail)); /* who knows who has been at SQLite since */
+}
+
+void memtable_settle(struct shared *shared, uint64_t commits)
+{
+    struct shared_memtable *m = ring_state(shared);
+
+    ring_release(&m->floor, ring_load(&m->tail));
+    ring_release(&m->known, commits);
+}
+
+void memtable_own_commit(struct shared *shared, uint64_t commits)
+{
+    if (!memtable_exists(shared) || memtable_lock(shared, os_monotonic() + PATIENCE) < 0)
+        return; /* it passes for a foreign one */
+    memtable_settle(shared, commits);
+    memtable_unlock(shared);
+}
+
+void memtable_note_foreign(struct shared *shared)
+{
+    atomic_store(&ring_state(shared)->foreign, os_coarse());
+}
+
+bool memtable_is_shunned(const struct shared *shared)
+{
+    int64_t seen = atomic_load_explicit(&ring_state(shared)->foreign, memory_order_relaxed);
+    int64_t age = os_minus(os_coarse(), seen);
+
+    return seen != 0 && age >= 0 && age < FOREIGN;
+}

@@ -1,0 +1,132 @@
+/* memtable.h - the newest records in shared memory: ring, index, publish, read. No SQL.
+ *
+ * The segment (shared.h) holds a ring of records and an index of it. A record is the newest state of
+ * one key; that a key is absent is a record too. Positions are bytes since the segment was made and
+ * only grow: head <= drained <= visible <= tail. Records before `drained` are in SQLite as well, and
+ * serve as its read cache; so do those that were appended as MEMTABLE_CLEAN. The others are dirty.
+ *
+ * Invariants (docs/MEMTABLE.md argues them, model/memtable.pml has them checked)
+ *  M1  Two locks, taken in this order: the write lock of shared.h, for everything that writes to
+ *      SQLite; the append lock, for everything that changes the ring. A drain holds the first only,
+ *      so that writers go on; a transaction holds both.
+ *  M2  A record is published by the store of `tail`; what is behind `tail` is nothing.
+ *  M3  Then it is listed in the index, then `visible` follows. Whoever takes the append lock lists
+ *      what is between `visible` and `tail`: its author has died there.
+ *      A drain, which looks in the index for the newest of a run, goes up to `visible` only: of two
+ *      records of a key, the second not listed, it would store the first.
+ *  M4  One record is published at a time, so a reader need not wait for `visible`: what it finds
+ *      listed is whole. (Of a group it would have to wait, as the model does.)
+ *  M5  `head` moves over records that are in SQLite only, and their slots are cleared. So what is not
+ *      in the index has not been written since it was in SQLite last.
+ *  M6  `head` moves, then memory is overwritten; a reader copies, then looks at `head` again.
+ *  M7  A record before `floor`, and any record while SQLite's commit counter is not `known`, is not
+ *      taken at its word: a clean one counts for nothing, a dirty one yields to a later row.
+ *  M8  `known` follows the counter under the write lock only: after a drain as it is, since a drain
+ *      changes nothing that anybody can see; after any other commit, or one that is not ours, `floor`
+ *      moves to `tail` before.
+ *  M9  What was read from SQLite is appended (clean) only if meanwhile nobody has committed to SQLite
+ *      and the key has not been written. */
+#ifndef MEMTABLE_H
+#define MEMTABLE_H
+
+#include "ring.h"
+#include "row.h"
+
+#define MEMTABLE_SMALLEST (UINT64_C(64) << 10) /* bytes */
+
+struct memtable_key memtable_key(const struct dcache_value *key, int raw);
+
+enum memtable_kind {
+    MEMTABLE_UNKNOWN, /* not in the index: SQLite knows */
+    MEMTABLE_PRESENT,
+    MEMTABLE_ABSENT
+};
+
+enum memtable_flags {
+    MEMTABLE_CLEAN = 1,     /* SQLite has it */
+    MEMTABLE_COUNTED = 2,   /* access_count is the row's; else what came since it was stored */
+    MEMTABLE_OVERTAKEN = 4, /* of an answer: dirty, but SQLite may have a later row (M7) */
+    MEMTABLE_NO_VALUE = 8   /* of a question */
+};
+
+/* What a record says. */
+struct memtable_record {
+    enum memtable_kind kind;
+    unsigned flags;
+    uint64_t position, size;
+    uint64_t hash;
+    struct row row; /* rowid 0: not known; the time that a key became absent is its store_time */
+};
+
+/* Whether there is a ring. */
+bool memtable_exists(const struct shared *shared);
+
+/* Bytes in the ring that are not in SQLite. */
+uint64_t memtable_dirty(const struct shared *shared);
+
+/* What the memtable says about a key. `commits` is SQLite's commit counter, or an impossible one when
+ * it is not known. UNKNOWN also when a clean record is not taken at its word. The row is owned, its
+ * key borrowed from `key`. Takes no lock. Fails: NOMEM. */
+int memtable_find(struct shared *shared, const struct memtable_key *key, unsigned flags,
+                  uint64_t commits, struct memtable_record *ret_record);
+
+/* The append lock. Fails: TIMEOUT. */
+int memtable_lock(struct shared *shared, int64_t deadline);
+void memtable_unlock(struct shared *shared);
+bool memtable_try(struct shared *shared); /* only if it is free */
+
+/* Up to where a drain may go: all that has been acknowledged by now is before it, and all before it is
+ * listed. Takes the append lock for a moment only if somebody is just publishing, or has died so. */
+uint64_t memtable_published(struct shared *shared, int64_t deadline);
+
+/* ---- under the append lock ---- */
+
+/* Append the state of a key; the row's own key does not matter. False: there is no room, drain first. */
+bool memtable_append(struct shared *shared, const struct memtable_key *key, enum memtable_kind kind,
+                     unsigned flags, const struct row *row);
+
+/* Whether a key may get a clean record: it has none, or one that counts for nothing. */
+bool memtable_may_keep(struct shared *shared, const struct memtable_key *key);
+
+/* Bytes that a row takes in the ring; whether that is a reasonable part of it. */
+uint64_t memtable_bytes(const struct row *row);
+bool memtable_fits(const struct shared *shared, const struct row *row);
+
+/* Have a ring of so many bytes (a power of two), empty. Under both locks, with nothing dirty.
+ * Fails: FULL IO. */
+int memtable_resize(struct shared *shared, uint64_t capacity);
+
+/* What the dead have left is listed anew, if it is sound; else there is no ring. The directory may come
+ * from anywhere, and nothing in it is taken on trust. Before anybody else has the segment. */
+void memtable_inherit(struct shared *shared);
+
+/* M8: somebody has committed to SQLite who was no drain. Under both locks. */
+void memtable_settle(struct shared *shared, uint64_t commits);
+
+/* The same under the write lock only, for a commit of ours beside the usual ways. */
+void memtable_own_commit(struct shared *shared, uint64_t commits);
+
+/* It was a foreign process. While such are at work, nothing is to be left dirty: they would not see it,
+ * and of two changes of one number one would be lost. */
+void memtable_note_foreign(struct shared *shared);
+bool memtable_is_shunned(const struct shared *shared);
+
+/* ---- under the write lock ---- */
+
+/* Where a slice ends that begins at `begin` (which is `drained`), has to be brought to SQLite as a
+ * whole, goes to `target` (memtable_published()) at most, and has some `most` records that matter. */
+uint64_t memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target,
+                               int most);
+
+/* What is to be stored in the place of the record at a position, within a slice: its row is borrowed from
+ * the ring. UNKNOWN: nothing. OVERTAKEN: it yields to a later row. The next is `size` bytes further. */
+void memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
+                         uint64_t end, struct memtable_record *ret_record);
+
+/* What is before `position` is in SQLite. */
+void memtable_drained(struct shared *shared, uint64_t position);
+
+/* The id that the row of a record has in SQLite; before memtable_drained(). */
+void memtable_set_rowid(struct shared *shared, uint64_t position, int64_t rowid);
+
+#endif

@@ -1,0 +1,93 @@
+/* ring.c - reading records. See ring.h. */
+#include "ring.h"
+
+struct dcache_value ring_borrow(unsigned type, uint64_t bits, const ring_word **at, size_t size)
+{
+    struct dcache_value value = ring_scalar(type, bits);
+
+    if (!value_is_data(&value))
+        return value;
+    value.data = (const void *)*at;
+    value.size = size;
+    *at += ring_words(size);
+    return value;
+}
+
+static bool same_bytes(const ring_word *at, const void *data, size_t size)
+{
+    const char *other = data;
+    uint64_t mine = 0, theirs = 0;
+
+    for (; size >= 8; size -= 8, at++, other += 8) {
+        mine = ring_load(at);
+        memcpy(&theirs, other, 8);
+        if (mine != theirs)
+            return false;
+    }
+    if (size > 0) {
+        uint64_t word_of_ring = ring_load(at);
+
+        mine = theirs = 0;
+        memcpy(&mine, &word_of_ring, size);
+        memcpy(&theirs, other, size);
+    }
+    return size == 0 || mine == theirs;
+}
+
+static bool is_key(const struct ring_header *h, const ring_word *at, const struct memtable_key *key)
+{
+    if (h->hash != key->hash || h->raw != key->raw || h->key_type != key->key.type)
+        return false;
+    if (!value_is_data(&key->key))
+        return h->key == (uint64_t)key->key.integer;
+    return h->key_size == key->key.size &&
+           same_bytes(at + RING_WORDS, key->key.data, key->key.size);
+}
+
+bool ring_match(const struct shared *shared, uint64_t position, uint64_t capacity,
+                const struct memtable_key *key, struct ring_header *h, bool *ret_gone)
+{
+    const ring_word *at = ring_record(shared, position, capacity);
+    bool same = ring_load(&at[RING_WORD_OF(hash)]) == key->hash;
+
+    if (same)
+        ring_read_header(at, h);
+    *ret_gone = !ring_still_there(shared, position, capacity);
+    if (*ret_gone || !same) /* gone: its sizes mean nothing */
+        return false;
+    if (is_key(h, at, key))
+        return true;
+    *ret_gone = !ring_still_there(shared, position, capacity);
+    return false;
+}
+
+/* Bytes of data of a type; more than a record can have if there is no such type. */
+static uint64_t sound_bytes(unsigned type, uint32_t size, unsigned least)
+{
+    if (type < least || type > DCACHE_BYTES)
+        return UINT32_MAX;
+    return type == DCACHE_TEXT || type == DCACHE_BYTES ? ring_words(size) * sizeof(uint64_t) : 0;
+}
+
+uint64_t ring_sound_size(const struct shared *shared, uint64_t position, uint64_t end)
+{
+    uint64_t capacity = ring_load(&ring_state(shared)->capacity), needed;
+    const ring_word *at = ring_record(shared, position, capacity);
+    struct ring_header h = ring_beginning(at);
+
+    if (h.size == 0 || h.size % RING_ALIGNMENT != 0 || h.size > end - position ||
+        (position & (capacity - 1)) + h.size > capacity)
+        return 0;
+    if (h.kind == RING_PAD)
+        return h.size;
+    if (h.size < sizeof h)
+        return 0;
+    ring_read_header(at, &h);
+    needed = sizeof h + sound_bytes(h.key_type, h.key_size, DCACHE_INT) +
+             sound_bytes(h.tag_type, h.tag_size, DCACHE_NONE) +
+             sound_bytes(h.value_type, h.value_size, DCACHE_NONE);
+    return needed <= h.size && h.kind <= 2 && h.kind >= 1 && h.mode <= MODE_PICKLE && h.raw <= 1 &&
+                   h.previous < position
+               ? h.size
+               : 0;
+}

@@ -1,0 +1,171 @@
+/* ring.h - where things are in the ring and its index, and how a record is read out of it while others
+ * write. Rules: memtable.h, M1 to M6.
+ *
+ * Memory that readers and a writer may touch at once is read and written by relaxed atomic words, so
+ * that the race is a defined one; fences put them in the order of M2, M3 and M6. */
+#ifndef RING_H
+#define RING_H
+
+#include "shared.h"
+#include "value.h"
+
+/* A key with its hash. */
+struct memtable_key {
+    struct dcache_value key; /* as stored, normalized */
+    int raw;
+    uint64_t hash;
+};
+
+#define RING_ALIGNMENT 16 /* of positions: a slot holds them by this unit */
+#define RING_BUCKET 8     /* slots, one cache line: a key's slot is in the bucket of its hash */
+#define RING_BYTES_PER_SLOT 64 /* of the ring */
+#define RING_SHIFT 52          /* a slot: 12 bits of the hash, then position / RING_ALIGNMENT + 1 */
+
+typedef _Atomic uint64_t ring_word;
+
+/* The beginning of a record; then follow the bytes of key, tag and value, each with a NUL and up to a
+ * whole word, so that a reader copies them as one. */
+#define RING_WORDS 13
+struct ring_header {
+    union {
+        struct {
+            uint32_t size; /* with what follows */
+            uint8_t kind, flags, raw, mode;
+            uint64_t hash;
+            uint32_t key_size, tag_size, value_size;
+            uint8_t key_type, tag_type, value_type, unused;
+            uint64_t key, tag, value; /* of numbers */
+            double store_time, expire_time;
+            double access_time;
+            int64_t access_count;
+            int64_t rowid;     /* set once it is known */
+            uint64_t previous; /* position of the key's record before, if that was dirty; else 0 */
+        };
+        uint64_t words[RING_WORDS];
+    };
+};
+#define RING_WORD_OF(field) (offsetof(struct ring_header, field) / sizeof(uint64_t))
+enum { RING_PAD = 3 }; /* a kind: nothing, up to the end of the ring */
+_Static_assert(sizeof(struct ring_header) == RING_WORDS * sizeof(uint64_t),
+               "a whole number of words");
+
+static inline struct shared_memtable *ring_state(const struct shared *shared)
+{
+    return &shared->segment->memtable;
+}
+
+static inline uint64_t ring_load(const ring_word *at)
+{
+    return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+static inline uint64_t ring_acquire(const ring_word *at)
+{
+    return atomic_load_explicit(at, memory_order_acquire);
+}
+
+static inline void ring_release(ring_word *at, uint64_t value)
+{
+    atomic_store_explicit(at, value, memory_order_release);
+}
+
+static inline ring_word *ring_record(const struct shared *shared, uint64_t position,
+                                     uint64_t capacity)
+{
+    char *ring = (char *)shared->segment + SHARED_RING_OFFSET;
+
+    return (ring_word *)(void *)(ring + (position & (capacity - 1)));
+}
+
+static inline ring_word *ring_bucket(const struct shared *shared, uint64_t hash, uint64_t capacity)
+{
+    char *index = (char *)shared->segment + SHARED_INDEX_OFFSET;
+    uint64_t buckets = capacity / (RING_BUCKET * RING_BYTES_PER_SLOT);
+
+    return (ring_word *)(void *)index + (hash & (buckets - 1)) * RING_BUCKET;
+}
+
+static inline uint64_t ring_slot(uint64_t hash, uint64_t position)
+{
+    return hash >> RING_SHIFT << RING_SHIFT | (position / RING_ALIGNMENT + 1);
+}
+
+static inline uint64_t ring_position(uint64_t slot)
+{
+    return ((slot & ((UINT64_C(1) << RING_SHIFT) - 1)) - 1) * RING_ALIGNMENT;
+}
+
+/* Words that data take, with the NUL. */
+static inline size_t ring_words(size_t size)
+{
+    return size / 8 + 1;
+}
+
+/* Of the header, what a RING_PAD has too. */
+static inline struct ring_header ring_beginning(const ring_word *at)
+{
+    struct ring_header h = {0};
+
+    h.words[0] = ring_load(at);
+    return h;
+}
+
+static inline void ring_copy(uint64_t *to, const ring_word *from, size_t count)
+{
+    for (; count >= 4; count -= 4, from += 4, to += 4) {
+        to[0] = ring_load(&from[0]);
+        to[1] = ring_load(&from[1]);
+        to[2] = ring_load(&from[2]);
+        to[3] = ring_load(&from[3]);
+    }
+    for (; count > 0; count--)
+        *to++ = ring_load(from++);
+}
+
+static inline void ring_read_header(const ring_word *at, struct ring_header *h)
+{
+    ring_copy(h->words, at, RING_WORDS);
+}
+
+static inline struct ring_header ring_header_at(const ring_word *at)
+{
+    struct ring_header h;
+
+    ring_read_header(at, &h);
+    return h;
+}
+
+/* Whether what was copied from `position` was still there then: M6. */
+static inline bool ring_still_there(const struct shared *shared, uint64_t position,
+                                    uint64_t capacity)
+{
+    atomic_thread_fence(memory_order_acquire);
+    return ring_load(&ring_state(shared)->head) <= position &&
+           ring_load(&ring_state(shared)->capacity) == capacity;
+}
+
+static inline struct dcache_value ring_scalar(unsigned type, uint64_t bits)
+{
+    struct dcache_value value = dcache_none();
+
+    value.type = (enum dcache_type)type;
+    value.integer = (int64_t)bits;
+    return value;
+}
+
+/* Positions end here; at a gigabyte a second in some 2,000 years. */
+#define RING_LAST (UINT64_C(1) << 56)
+
+/* The size of the record at a position, if it is one that may be read and that ends at `end` at most;
+ * else 0. */
+uint64_t ring_sound_size(const struct shared *shared, uint64_t position, uint64_t end);
+
+/* A value of a record that cannot go away meanwhile, borrowed from the ring; `*at` moves to the next. */
+struct dcache_value ring_borrow(unsigned type, uint64_t bits, const ring_word **at, size_t size);
+
+/* The header of the record at a position, if it is that of `key`. False also if it was not there any
+ * more when it had been copied: then `*ret_gone` is set. Of what is true the key may yet be gone. */
+bool ring_match(const struct shared *shared, uint64_t position, uint64_t capacity,
+                const struct memtable_key *key, struct ring_header *h, bool *ret_gone);
+
+#endif
