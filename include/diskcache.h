@@ -229,7 +229,8 @@ struct dcache_entry {
     double expire_time;   /* DCACHE_NEVER: does not expire */
     double access_time;   /* kept up to date under the policy least-recently-used */
     int64_t access_count; /* kept up to date under the policy least-frequently-used */
-    int64_t rowid;        /* grows with insertion, kept when a value is replaced */
+    int64_t rowid;        /* grows with insertion, kept when a value is replaced; 0: none yet, of
+                             an item that waits in the memtable */
     int64_t size;         /* bytes of the value's file, 0 when it has none */
     const char *filename; /* of the value's file, relative to the directory, or NULL */
     void *owned;          /* private */

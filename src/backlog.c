@@ -38,7 +38,8 @@ static uint64_t newest(const struct shared *shared, const struct ring_header *h,
     const ring_word *data = ring_record(shared, position, capacity) + RING_WORDS;
     struct memtable_key key = {.raw = h->raw, .hash = h->hash};
 
-    key.key = ring_borrow(h->key_type, h->key, &data, h->key_size);
+    key.given = ring_borrow(h->key_type, h->key, &data, h->key_size);
+    key.key = value_normal_key(&key.given);
     for (int i = 0; i < RING_BUCKET; i++) {
         uint64_t slot = ring_acquire(&bucket[i]), there = slot ? ring_position(slot) : 0;
         struct ring_header other;
@@ -84,6 +85,9 @@ void memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_
     h = ring_header_at(ring_record(shared, position, capacity));
     if (!begins_run(shared, &h, begin))
         return;
+    data = ring_record(shared, position, capacity) + RING_WORDS;
+    row->key = ring_borrow(h.key_type, h.key, &data,
+                           h.key_size); /* of 1 and 1.0, the first stays */
     if (h.kind == MEMTABLE_PRESENT)
         position = last_of_run(shared, &h, position, end);
     if (position == 0)
@@ -96,7 +100,7 @@ void memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_
     ret_record->flags = h.flags;
     if (position < ring_load(&ring_state(shared)->floor))
         ret_record->flags |= MEMTABLE_OVERTAKEN;
-    row->key = ring_borrow(h.key_type, h.key, &data, h.key_size);
+    (void)ring_borrow(h.key_type, h.key, &data, h.key_size);
     row->tag = ring_borrow(h.tag_type, h.tag, &data, h.tag_size);
     row->value = ring_borrow(h.value_type, h.value, &data, h.value_size);
     row->raw = h.raw;

@@ -12,6 +12,10 @@
 #define PATIENCE (100 * OS_MS)    /* for SQLite, if a foreign writer is at it */
 #define FAST_TURN (10000 * OS_MS) /* a ring that comes round within this time may grow */
 
+#define EXIT_PATIENCE (1000 * OS_MS)
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
 struct helper {
     struct dcache self; /* the handle that its transactions belong to */
     pthread_t thread;
@@ -142,6 +146,21 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* Programs end without closing what they have opened, Python's most of all; and 5.6.3 sees what is in
+ * SQLite only. */
+static void drain_at_exit(void)
+{
+    for (struct store *store = store_next(NULL); store; store = store_next(store))
+        if (!store_is_stale(store) && !store->read_only)
+            (void)drain_wait(store,
+                             os_monotonic() + EXIT_PATIENCE); /* else the next who opens it */
+}
+
+static void install(void)
+{
+    (void)atexit(drain_at_exit);
+}
+
 static struct helper *make(struct store *store)
 {
     struct helper *helper = os_calloc(1, sizeof *helper);
@@ -169,6 +188,7 @@ bool helper_start(struct store *store)
     if (atomic_load_explicit(&store->helper, memory_order_acquire))
         return true;
     pthread_mutex_lock(&store->watch.mutex);
+    (void)pthread_once(&once, install);
     if (!atomic_load(&store->helper))
         atomic_store(&store->helper, make(store));
     pthread_mutex_unlock(&store->watch.mutex);

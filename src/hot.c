@@ -186,13 +186,13 @@ bool hot_may_ask(struct dcache *cache)
 static bool plain_key(const struct dcache *cache, const struct dcache_value *key,
                       struct memtable_key *ret)
 {
-    ret->key = *key;
+    ret->key = ret->given = *key;
     ret->raw = 1;
     switch (key->type) {
     case DCACHE_INT:
         return cache->shard_count == 0;
     case DCACHE_PICKLE:
-        ret->key.type = DCACHE_BYTES;
+        ret->key.type = ret->given.type = DCACHE_BYTES;
         ret->raw = 0;
         return key->data != NULL;
     case DCACHE_TEXT:
@@ -397,7 +397,7 @@ int hot_put(struct dcache *cache, const struct item *item, unsigned flags, bool 
     struct hot_look look = hot_look_new(cache, item, DCACHE_NO_VALUE);
     int rc;
 
-    if (item->staged || item->row.filename || item->row.size > 0)
+    if (item->staged || item->row.filename || item->row.size > 0 || row_is_pinned(&item->row))
         return HOT_PASS;
     do
         rc = put(&look, item, flags, only_if_absent, deadline);
@@ -413,7 +413,7 @@ static int begin_live(struct hot_look *look, int64_t deadline, struct row *row)
     if (rc != 0)
         return rc;
     rc = current(look, deadline, row);
-    if (rc == 0 && row->filename)
+    if (rc == 0 && (row->filename || row_is_pinned(row)))
         rc = HOT_PASS;
     else if (rc == 0 && !row_is_live(row))
         rc = DCACHE_NOT_FOUND;
@@ -485,7 +485,7 @@ int hot_incr_begin(struct dcache *cache, struct hot_look *look, int64_t deadline
     if (rc != 0)
         return rc;
     rc = current(look, deadline, ret_row);
-    if (rc == 0 && ret_row->filename)
+    if (rc == 0 && (ret_row->filename || row_is_pinned(ret_row)))
         rc = HOT_PASS;
     if (rc == 0 || rc == DCACHE_NOT_FOUND)
         return 0;

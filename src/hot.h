@@ -2,7 +2,8 @@
  *
  * HOT_PASS means that it is not for here, and nothing has been done: the caller takes the long way,
  * through SQLite. That is so in a transaction, where there is no memtable or none is wanted, for
- * values in files, and for values too large for the ring. */
+ * values in files, for values too large for the ring, and for what is pinned: those are locks, which
+ * 5.6.3 has to see at once. */
 #ifndef HOT_H
 #define HOT_H
 

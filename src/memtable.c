@@ -22,7 +22,7 @@ uint64_t memtable_dirty(const struct shared *shared)
 
 struct memtable_key memtable_key(const struct dcache_value *key, int raw)
 {
-    struct memtable_key k = {.key = value_normal_key(key), .raw = raw};
+    struct memtable_key k = {.given = *key, .key = value_normal_key(key), .raw = raw};
 
     k.hash = value_hash_key(&k.key, raw);
     return k;
@@ -133,7 +133,8 @@ static int look(struct shared *shared, const struct memtable_key *key, bool with
                 return 0;
             continue;
         }
-        rc = copy_record(shared, ring_position(slot), capacity, &h, &key->key, with_value, record);
+        rc = copy_record(shared, ring_position(slot), capacity, &h, &key->given, with_value,
+                         record);
         if (rc == 0 && !ring_still_there(shared, ring_position(slot), capacity)) {
             row_clear(&record->row);
             *ret_again = true;
@@ -242,7 +243,8 @@ static void list_again(struct shared *shared)
 
         if (h.kind != RING_PAD) {
             h = ring_header_at(words);
-            key.key = ring_borrow(h.key_type, h.key, &data, h.key_size);
+            key.given = ring_borrow(h.key_type, h.key, &data, h.key_size);
+            key.key = value_normal_key(&key.given);
             key.raw = h.raw;
             key.hash = h.hash;
             list(shared, &key, at);
@@ -400,7 +402,7 @@ static struct ring_header header_of(const struct memtable_key *key, enum memtabl
                             .raw = (uint8_t)key->raw,
                             .mode = (uint8_t)row->mode,
                             .hash = key->hash,
-                            .key_type = (uint8_t)key->key.type,
+                            .key_type = (uint8_t)key->given.type,
                             .tag_type = (uint8_t)row->tag.type,
                             .value_type = (uint8_t)row->value.type,
                             .key_size = (uint32_t)value_bytes(&key->key),
@@ -413,7 +415,7 @@ static struct ring_header header_of(const struct memtable_key *key, enum memtabl
                             .rowid = row->rowid};
 
     if (!value_is_data(&key->key))
-        h.key = (uint64_t)key->key.integer;
+        h.key = (uint64_t)key->given.integer;
     if (!value_is_data(&row->tag))
         h.tag = (uint64_t)row->tag.integer;
     if (!value_is_data(&row->value))

@@ -1,4 +1,5 @@
-/* refresh.c - the settings of an open directory, which other processes may change. See store.h. */
+/* refresh.c - what other processes may change of an open directory: its settings, and with them whether
+ * there is a memtable. See store.h. */
 #include "store.h"
 
 static bool same_pragmas(struct settings *a, struct settings *b)
@@ -51,4 +52,27 @@ uintptr_t store_thread(void)
 bool store_owned_here(const struct store *store)
 {
     return atomic_load_explicit(&store->owner, memory_order_relaxed) == store_thread();
+}
+
+/* ---- the memtable ---- */
+
+bool store_uses_memtable(struct store *store)
+{
+    const struct settings *s = &store->settings;
+
+    if (store->read_only)
+        return store->watch.view.mapped;
+    return store->shared.mapped && s->memtable_size > 0 && s->journal == JOURNAL_WAL &&
+           s->synchronous < 2 && store->journal_matched;
+}
+
+struct shared *store_table(struct store *store, unsigned *ret_views)
+{
+    unsigned unused;
+
+    if (ret_views)
+        *ret_views = atomic_load(&store->watch.views);
+    if (!store->read_only)
+        return &store->shared;
+    return watch_view(&store->watch, store->files.dir, ret_views ? ret_views : &unused);
 }

@@ -36,11 +36,16 @@ static bool same_bytes(const ring_word *at, const void *data, size_t size)
 
 static bool is_key(const struct ring_header *h, const ring_word *at, const struct memtable_key *key)
 {
-    if (h->hash != key->hash || h->raw != key->raw || h->key_type != key->key.type)
+    struct dcache_value number;
+
+    if (h->hash != key->hash || h->raw != key->raw)
         return false;
-    if (!value_is_data(&key->key))
-        return h->key == (uint64_t)key->key.integer;
-    return h->key_size == key->key.size &&
+    if (!value_is_data(&key->key)) {
+        number = ring_scalar(h->key_type, h->key);
+        number = value_normal_key(&number);
+        return number.type == key->key.type && number.integer == key->key.integer;
+    }
+    return h->key_type == key->key.type && h->key_size == key->key.size &&
            same_bytes(at + RING_WORDS, key->key.data, key->key.size);
 }
 

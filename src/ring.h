@@ -11,7 +11,8 @@
 
 /* A key with its hash. */
 struct memtable_key {
-    struct dcache_value key; /* as stored, normalized */
+    struct dcache_value given; /* as stored */
+    struct dcache_value key;   /* the same, of numbers the one form that equal ones have */
     int raw;
     uint64_t hash;
 };

@@ -56,29 +56,6 @@ static void install(void)
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-/* ---- watching SQLite's commits ---- */
-
-bool store_uses_memtable(struct store *store)
-{
-    const struct settings *s = &store->settings;
-
-    if (store->read_only)
-        return store->watch.view.mapped;
-    return store->shared.mapped && s->memtable_size > 0 && s->journal == JOURNAL_WAL &&
-           s->synchronous < 2 && store->journal_matched;
-}
-
-struct shared *store_table(struct store *store, unsigned *ret_views)
-{
-    unsigned unused;
-
-    if (ret_views)
-        *ret_views = atomic_load(&store->watch.views);
-    if (!store->read_only)
-        return &store->shared;
-    return watch_view(&store->watch, store->files.dir, ret_views ? ret_views : &unused);
-}
-
 /* ---- opening the parts ---- */
 
 /* SQLite would make the file by the umask. O_EXCL: opening one that is there, and closing it,
@@ -504,6 +481,21 @@ bool store_leave(struct store *store)
         *at = store->next;
     pthread_mutex_unlock(&list_mutex);
     return last;
+}
+
+/* What the last one leaves is not freed: the process ends. */
+struct store *store_next(struct store *store)
+{
+    struct store *next;
+
+    pthread_mutex_lock(&list_mutex);
+    next = store ? store->next : list;
+    if (store)
+        store->references--;
+    if (next)
+        next->references++;
+    pthread_mutex_unlock(&list_mutex);
+    return next;
 }
 
 void store_free(struct store *store)

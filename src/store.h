@@ -57,6 +57,10 @@ int store_open(const char *directory, const struct dcache_open_options *options,
 bool store_leave(struct store *store);
 void store_free(struct store *store);
 
+/* The open directories one after the other, for who ends the process: `store` (NULL: begin) is left, and
+ * the next one, or NULL, is handed back. */
+struct store *store_next(struct store *store);
+
 /* Call first in each operation: after a fork the child gets its own of everything. */
 int store_enter(struct store *store);
 
