@@ -256,8 +256,10 @@ void json_truth_line(const char *name, int truth);
 void json_open(struct json *json, char bracket);
 void json_close(struct json *json, char bracket);
 void json_name(struct json *json, const char *name);
+void json_colon(struct json *json); /* after a name that was written as a string */
 void json_string(struct json *json, const char *text);
 void json_int(struct json *json, int64_t number);
+void json_unsigned(struct json *json, uint64_t number);
 void json_double(struct json *json, double number);
 void json_bool(struct json *json, int truth);
 void json_null(struct json *json);
@@ -266,6 +268,11 @@ void json_expire(struct json *json, double time);
 void json_tag_and_times(struct json *json, const struct dcache_entry *entry); /* null: never */
 int json_fd(struct json *json, int fd, enum dcache_type kind); /* 0, or -1 with errno */
 void json_end(struct json *json);                              /* the newline */
+
+/* If the data is what Python's MsgpackDisk has packed: under `name`, what that is. 1, or 0. Beyond JSON
+ * there are {"tuple": [...]}, {"decimal": TEXT} and the like, and {"map": [[KEY, VALUE], ...]} for
+ * one whose keys are not all texts. */
+int json_msgpack(struct json *json, const char *name, const void *data, size_t size);
 
 void json_string_begin(struct json *json);
 void json_string_add(struct json *json, const void *data, size_t size);

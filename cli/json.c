@@ -41,6 +41,12 @@ void json_name(struct json *json, const char *name)
     json->comma = 0;
 }
 
+void json_colon(struct json *json)
+{
+    fputs(": ", json->out);
+    json->comma = 0;
+}
+
 /* How long the UTF-8 sequence is that begins with `c`; 0 when none does. */
 static size_t sequence_length(unsigned char c)
 {
@@ -185,6 +191,12 @@ void json_int(struct json *json, int64_t number)
 {
     separate(json);
     fprintf(json->out, "%lld", (long long)number);
+}
+
+void json_unsigned(struct json *json, uint64_t number)
+{
+    separate(json);
+    fprintf(json->out, "%llu", (unsigned long long)number);
 }
 
 void json_double(struct json *json, double number)

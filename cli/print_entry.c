@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LARGEST_PACKED (64 << 20) /* bytes of MessagePack that are shown as what they are */
+
 int print_missing(struct cli *cli, const struct dcache_value *key, const char *fallback)
 {
     struct json json = {.out = stdout};
@@ -37,6 +39,31 @@ int print_missing(struct cli *cli, const struct dcache_value *key, const char *f
     return fallback ? EXIT_HIT : EXIT_MISS;
 }
 
+/* What Python's MsgpackDisk has packed, once more as what it is. */
+static int print_packed(struct json *json, const struct dcache_entry *entry)
+{
+    struct stat st;
+    size_t have = 0;
+    char *data;
+
+    if (entry->kind != DCACHE_BYTES || entry->value.type != DCACHE_FD)
+        return 0;
+    if (fstat(entry->value.fd, &st) < 0)
+        return -1;
+    if (st.st_size > LARGEST_PACKED || !(data = malloc((size_t)st.st_size + 1)))
+        return 0; /* the bytes were shown */
+    while (have < (size_t)st.st_size) {
+        ssize_t got = pread(entry->value.fd, data + have, (size_t)st.st_size - have, (off_t)have);
+
+        if (got <= 0)
+            break;
+        have += (size_t)got;
+    }
+    (void)json_msgpack(json, "msgpack", data, have); /* if it is some */
+    free(data);
+    return 0;
+}
+
 static int print_json(struct cli *cli, struct dcache_entry *entry)
 {
     struct json json = {.out = stdout};
@@ -54,6 +81,8 @@ static int print_json(struct cli *cli, struct dcache_entry *entry)
         rc = json_fd(&json, entry->value.fd, entry->kind);
     else
         json_value(&json, &entry->value);
+    if (rc == 0)
+        rc = print_packed(&json, entry);
     json_tag_and_times(&json, entry);
     json_close(&json, '}');
     json_end(&json);

@@ -6,8 +6,10 @@ SPDX-License-Identifier: Apache-2.0
 import contextlib
 import datetime
 import decimal
+import json
 import pickle
 import sqlite3
+import subprocess
 import uuid
 
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 import diskcache
 from diskcache import _core
+from packages import ROOT
 from test_disks_safe import same
 
 msgpack = pytest.importorskip('msgpack')
@@ -102,6 +105,45 @@ def test_what_lies_in_the_directory_is_messagepack(tmp_path):
     number, time = msgpack.unpackb(data)
     assert (code, number, time.seconds) == (1, 1, 1767225600)
     assert raw(tmp_path, 'text') == 'plain' and raw(tmp_path, 'bytes') == b'plain'
+
+
+@pytest.fixture(scope='module')
+def tool():
+    path = ROOT / 'build/plain/diskcache'
+    if not path.exists():
+        pytest.skip('the tool was not built')
+    return path
+
+
+def seen_by(tool, directory, key='k'):
+    command = [str(tool), '-d', str(directory), '--json', 'get', key]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def test_the_tool_shows_what_it_is(tmp_path, tool):
+    with opened(tmp_path) as cache:
+        cache['k'] = {'a': [1, 2.5, None, True, b'x', 'ü'], 'b': (decimal.Decimal('1.10'), 2**64 - 1)}
+        cache['set'] = {1: {3, 2, 1}}
+        cache['time'] = [datetime.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=datetime.timezone.utc)]
+        cache['large'] = list(range(50_000))
+        cache['bytes'] = b'plain'
+    assert seen_by(tool, tmp_path)['msgpack'] == {
+        'a': [1, 2.5, None, True, {'bytes': 'eA=='}, 'ü'],
+        'b': {'tuple': [{'decimal': '1.10'}, 2**64 - 1]},
+    }
+    assert seen_by(tool, tmp_path, 'set')['msgpack'] == {'map': [[1, {'set': [1, 2, 3]}]]}
+    assert seen_by(tool, tmp_path, 'time')['msgpack'] == [{'datetime': '2026-01-02T03:04:05.000006Z'}]
+    assert seen_by(tool, tmp_path, 'large')['msgpack'] == list(range(50_000))
+    assert 'msgpack' not in seen_by(tool, tmp_path, 'bytes')
+
+
+@settings(max_examples=50, deadline=None)
+@given(values.filter(lambda value: value is not None))
+def test_the_tool_reads_all_that_was_packed(tmp_path_factory, tool, value):
+    directory = tmp_path_factory.mktemp('tool')
+    with opened(directory) as cache:
+        cache['k'] = [value]
+    assert len(seen_by(tool, directory)['msgpack']) == 1
 
 
 def test_equal_keys_are_one_key_whatever_the_order_of_a_set(tmp_path):

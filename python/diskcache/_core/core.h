@@ -241,8 +241,8 @@ int pickle_is_trusted(struct call *call);
 /* Whether bytes are what a Disk's dumps has made, by their beginning. */
 bool packed_is_marked(const struct call *call, const struct dcache_value *value);
 
-/* What sealed bytes are: of a key (`place` NULL) or of a value of this key. */
-PyObject *sealed_out(struct call *call, const struct dcache_value *place,
+/* What sealed bytes are: of a key (`key` NULL) or of a value of this key. */
+PyObject *sealed_out(struct call *call, const struct dcache_value *key,
                      const struct dcache_value *sealed);
 
 typedef int key_step(dcache *cache, const struct dcache_value *key, void *arg);

@@ -120,12 +120,11 @@ static PyObject *checksum(SealObject *seal, PyObject *keyed, PyObject *place, ch
     return sum;
 }
 
-PyObject *sealed_close(PyObject *object, PyObject *place, char letter, const char *data,
-                       size_t size)
+PyObject *sealed_close(PyObject *seal, PyObject *place, char letter, const char *data, size_t size)
 {
-    SealObject *seal = (SealObject *)object;
-    PyObject *key = PyTuple_GET_ITEM(seal->keys, 0), *sealed = NULL;
-    PyObject *sum = checksum(seal, PyTuple_GET_ITEM(key, 1), place, letter, data, size);
+    SealObject *self = (SealObject *)seal;
+    PyObject *key = PyTuple_GET_ITEM(self->keys, 0), *sealed = NULL;
+    PyObject *sum = checksum(self, PyTuple_GET_ITEM(key, 1), place, letter, data, size);
 
     if (sum)
         sealed = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(HEAD_SIZE + size));
@@ -163,29 +162,29 @@ static PyObject *key_of(const SealObject *seal, const char *id)
     return NULL;
 }
 
-PyObject *sealed_open(PyObject *object, PyObject *place, const char *data, size_t size,
+PyObject *sealed_open(PyObject *seal, PyObject *place, const char *data, size_t size,
                       char *ret_letter)
 {
-    SealObject *seal = (SealObject *)object;
+    SealObject *self = (SealObject *)seal;
     PyObject *keyed, *sum;
     bool good;
 
     if (size < HEAD_SIZE || memcmp(data, MAGIC, MAGIC_SIZE) != 0) {
-        PyErr_SetString(seal->error, "it has no signature");
+        PyErr_SetString(self->error, "it has no signature");
         return NULL;
     }
-    keyed = key_of(seal, data + ID_AT);
+    keyed = key_of(self, data + ID_AT);
     if (!keyed) {
-        PyErr_SetString(seal->error, "it is signed by an unknown key");
+        PyErr_SetString(self->error, "it is signed by an unknown key");
         return NULL;
     }
-    sum = checksum(seal, keyed, place, data[LETTER_AT], data + HEAD_SIZE, size - HEAD_SIZE);
+    sum = checksum(self, keyed, place, data[LETTER_AT], data + HEAD_SIZE, size - HEAD_SIZE);
     if (!sum)
         return NULL;
     good = is_equal(PyBytes_AS_STRING(sum), data + SUM_AT);
     Py_DECREF(sum);
     if (!good) {
-        PyErr_SetString(seal->error, "the signature is not that of this value under this key");
+        PyErr_SetString(self->error, "the signature is not that of this value under this key");
         return NULL;
     }
     *ret_letter = data[LETTER_AT];
