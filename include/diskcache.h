@@ -33,6 +33,11 @@
  *     DCACHE_CORRUPT; every one that writes also with DCACHE_TIMEOUT, DCACHE_READONLY,
  *     DCACHE_FULL. These are not repeated below.
  *   - A call that fails has changed nothing, unless it says so.
+ *   - Expiry goes by the clock of the wall, and by nothing else. An item is absent while that clock
+ *     shows a time after its expire_time, and there again if the clock is set back, provided that
+ *     no write has met it in between: one removes `cull_limit` of them at most. What has no expiry
+ *     does not go because the clock jumps. Eviction happens for want of room only, whatever the
+ *     clock shows; its order is that of the times that the clock showed.
  */
 #ifndef DISKCACHE_H
 #define DISKCACHE_H
@@ -300,6 +305,11 @@ enum dcache_open_flags {
     DCACHE_NAME_EVICTED = 16 /* see dcache_take_left() */
 };
 
+enum dcache_on_corruption {
+    DCACHE_RAISE = 0,  /* what meets damage fails with DCACHE_CORRUPT, and nothing is changed */
+    DCACHE_REBUILD = 1 /* the damaged database is moved aside, and the cache is empty */
+};
+
 struct dcache_open_options {
     size_t struct_size;
     unsigned flags;
@@ -309,6 +319,7 @@ struct dcache_open_options {
     unsigned file_mode;                    /* 0: 0600, for files that are made */
     const struct dcache_setting *settings; /* stored if they differ from what is there; checked */
     size_t settings_count;                 /* before any is stored */
+    enum dcache_on_corruption on_corruption;
 };
 
 /* Open the cache in `directory`, making both if need be. Opening one that is there and whose
@@ -318,6 +329,15 @@ struct dcache_open_options {
  * except that a new directory may be there, with a database in it that has no tables yet. */
 DCACHE_API int dcache_open(const char *directory, const struct dcache_open_options *options,
                            dcache **ret_cache);
+
+/* on_corruption, DCACHE_REBUILD: when opening, or a call, meets what SQLite says is damage, the whole
+ * database is checked, under the write lock. If it is damaged it is renamed to cache.db-damaged-1 (2 and
+ * so on; the ninth is replaced), with its log, and an empty one takes its place, with the settings of the
+ * process that does it. Every process of this library that has the directory open goes on with the new
+ * one from its next call on (without shared memory: within 50 ms). Value files stay until the next
+ * dcache_check() with `fix`. Opening, get, contains, set and add then go on; of another call, the first to
+ * meet the damage fails with CORRUPT. Nothing is moved if it is no database of a cache, if it is only
+ * read, or in a transaction. It counts for all handles of this process on the directory. */
 
 /* Close a handle; the last one of a directory closes its connections. Its transactions must have
  * ended. Not for transactions: a transaction is rolled back by it. */
@@ -459,6 +479,9 @@ struct dcache_get_options {
 /* Store `value` under `key`, replacing what was there. If it fails, the key has its old value and
  * no new file is left. (A crash may leave a stray file, never a row without one; dcache_check()
  * removes it.) If `size_limit` is exceeded, other items are evicted, never this one.
+ * On a full disk, with a policy other than "none", as much is evicted as the value takes, and it is
+ * tried once more; what was evicted stays so even if that fails (not of a stream, nor in a transaction,
+ * nor with DCACHE_LEAVE_FILES, nor where there is no room for the log of the eviction itself: FULL).
  * Fails: TOO_BIG (more than `size_limit`, with a policy other than "none"), CALLBACK. */
 DCACHE_API int dcache_set(dcache *cache, const struct dcache_value *key,
                           const struct dcache_value *value,

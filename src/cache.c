@@ -4,36 +4,40 @@
 #include "hot.h"
 #include "route.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+#define ROOM (1 << 16) /* for the pages that a value needs beside itself */
 
 /* ---- store ---- */
 
-static int put(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
-               const struct dcache_set_options *given, bool only_if_absent)
+/* `routed` is how it went to find the cache of the key. */
+static int put_once(dcache *cache, int routed, const struct dcache_value *key,
+                    const struct dcache_value *value, struct dcache_set_options *options,
+                    bool only_if_absent)
 {
-    ENTRY_OPTIONS(struct dcache_set_options, options, given);
-    int routed = route_write(cache, key, &cache), rc;
     struct txn txn = txn_new(cache);
     struct item item = {0};
     int64_t rowid;
+    int rc;
 
     /* The file goes down before the lock goes up: a large value must not make every other writer
      * wait for our disk. The transaction owns the file until it commits, from the first moment:
      * that of a stored value is ours to remove whatever happens. */
-    rc = item_value(&item, &txn, value, &options);
+    rc = item_value(&item, &txn, value, options);
     if (rc == 0)
         rc = routed;
     if (rc == 0)
         rc = item_key(&item, cache->store, key);
     if (rc == 0)
-        rc = hot_put(cache, &item, options.flags, only_if_absent, txn.deadline);
+        rc = hot_put(cache, &item, options->flags, only_if_absent, txn.deadline);
     if (rc != HOT_PASS)
         goto done;
     rc = txn_begin(&txn);
     if (rc < 0)
         goto done;
-    if (only_if_absent || (options.flags & DCACHE_KEEP_EXPIRE))
-        rc = item_store_after_look(&item, &txn, options.flags, only_if_absent, &rowid);
+    if (only_if_absent || (options->flags & DCACHE_KEEP_EXPIRE))
+        rc = item_store_after_look(&item, &txn, options->flags, only_if_absent, &rowid);
     else
         rc = item_store(&item, &txn, &rowid);
     if (rc == 0)
@@ -43,6 +47,37 @@ static int put(dcache *cache, const struct dcache_value *key, const struct dcach
 done:
     txn_end(&txn);
     return rc;
+}
+
+/* Mend what made a write fail with `rc`: 0 if it is worth a second attempt, else what it fails with. */
+static int mend(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
+                int rc)
+{
+    struct item item = {0};
+
+    if (cache->scope || !value || value->type > DCACHE_PICKLE) /* a stream has been read */
+        return rc;
+    if (rc == DCACHE_CORRUPT)
+        return store_rebuild(cache->store, os_deadline(cache->timeout));
+    /* Files that are left to the owner make no room, and a limit of the process is none of the disk. */
+    if (rc != DCACHE_FULL || (cache->leave & DCACHE_LEAVE_FILES) ||
+        dcache_last_error()->sys_errno == EFBIG)
+        return rc;
+    rc = item_key(&item, cache->store, key);
+    return rc < 0 ? rc : evict_for_room(cache, &item, (int64_t)value_bytes(value) + ROOM);
+}
+
+static int put(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
+               const struct dcache_set_options *given, bool only_if_absent)
+{
+    ENTRY_OPTIONS(struct dcache_set_options, options, given);
+    int routed = route_write(cache, key, &cache);
+    int rc = put_once(cache, routed, key, value, &options, only_if_absent);
+
+    if (rc == 0 || routed < 0)
+        return rc;
+    rc = mend(cache, key, value, rc);
+    return rc < 0 ? rc : put_once(cache, routed, key, value, &options, only_if_absent);
 }
 
 int dcache_set(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
@@ -144,6 +179,9 @@ static int lookup(dcache *cache, const struct item *item, unsigned flags, struct
 
     for (;;) {
         rc = read_row(cache, item, flags, row);
+        if (rc == DCACHE_CORRUPT && !cache->scope &&
+            store_rebuild(cache->store, os_deadline(cache->timeout)) == 0)
+            rc = read_row(cache, item, flags, row);
         if (rc == 0 && !row_is_live(row))
             rc = DCACHE_NOT_FOUND;
         if (rc < 0)

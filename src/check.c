@@ -267,8 +267,10 @@ static int integrity_check(struct check *check, const char *sql)
     while (rc >= 0 && (rc = db_step(check->db, s)) == 1) {
         const char *text = (const char *)sqlite3_column_text(s, 0);
 
-        if (text && strcmp(text, "ok") != 0)
+        if (text && strcmp(text, "ok") != 0) {
+            check->db->suspect = true;
             rc = add(check, DCACHE_PROBLEM_DATABASE, false, "%s", text);
+        }
     }
     (void)sqlite3_finalize(s);
     return rc;

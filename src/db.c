@@ -73,6 +73,7 @@ int db_fail(struct db *db, int code)
     /* SQLite keeps errno long after; it says something only of these. */
     if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN && primary != SQLITE_FULL)
         sys_errno = 0;
+    db->suspect |= primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
     return os_fail_sqlite(status_of_code(code, sys_errno), code, sys_errno, text);
 }
 

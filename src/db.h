@@ -35,6 +35,7 @@ struct db {
     int64_t changed_rowid;                   /* of the row that was inserted or updated last */
     int policy_index;  /* schema.c: the policy whose index is known to be there */
     int64_t page_size; /* bytes, 0: not asked yet */
+    bool suspect;      /* SQLite has spoken of damage */
     bool may_map;      /* the database is not mapped, but may be */
     int wal_frames;    /* in the log after our last commit */
     struct db_hint hints[DB_HINTS];

@@ -1,6 +1,7 @@
 /* evict.c - expiry, eviction, removal of many. See evict.h. */
 #include "evict.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #define HEADROOM (INT64_C(16) << 20)
@@ -311,6 +312,89 @@ int dcache_cull(dcache *cache, int64_t *ret_removed)
         } while (rc == 0 && count > 0);
     if (ret_removed)
         *ret_removed = total;
+    return rc;
+}
+
+/* ---- on a full disk ---- */
+
+struct emergency {
+    const struct item *spared; /* the old value of the key that is written stays */
+    int64_t wanted, freed;     /* bytes */
+    struct kept kept;
+};
+
+/* `freed` grows by what the files of a batch had, and a little for each row. The first batch is one row:
+ * its few pages find room where more might not. */
+static int free_batch(dcache *cache, struct row_query *query, struct emergency *e)
+{
+    struct txn txn = txn_new(cache);
+    struct victim victims[BATCH];
+    struct row old = {0};
+    int64_t freed = 0;
+    int count = 0, rc = txn_begin(&txn);
+
+    if (rc == 0)
+        rc = row_find(txn.db, &e->spared->row.key, e->spared->row.raw, &old);
+    e->kept = (struct kept){&old.rowid, rc == 0 ? 1 : 0};
+    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+        rc = row_victims(txn.db, query, e->freed > 0 ? BATCH / 10 : 2, victims, &count);
+    for (int i = 0; rc == 0 && i < count && e->freed + freed < e->wanted; i++) {
+        if (is_kept(&e->kept, victims[i].rowid))
+            continue;
+        if (query->select == ROW_POLICY)
+            rc = txn_name_evicted(&txn, victims[i].rowid);
+        if (rc == 0)
+            rc = txn_drop(&txn, victims[i].rowid, victims[i].size, victims[i].filename);
+        freed = os_plus(freed, os_plus(victims[i].size, ROW_OVERHEAD));
+        txn.evictions += query->select == ROW_POLICY;
+        if (e->freed == 0)
+            break;
+    }
+    if (rc == 0)
+        rc = txn_commit(&txn);
+    txn_end(&txn);
+    free_victims(victims, count);
+    row_clear(&old);
+    if (rc == 0)
+        e->freed = os_plus(e->freed, freed);
+    return rc == 0 && freed == 0 ? DCACHE_FULL : rc;
+}
+
+/* Whether there is so much in the cache that can go. */
+static int has_bytes(dcache *cache, int64_t bytes)
+{
+    struct txn txn = txn_new(cache);
+    int64_t used = 0;
+    int rc = txn_begin(&txn);
+
+    if (rc == 0)
+        rc = bytes_used(&txn, &used);
+    txn_end(&txn); /* nothing was written */
+    return rc < 0 ? rc : used < bytes ? DCACHE_FULL : 0;
+}
+
+int evict_for_room(dcache *cache, const struct item *spared, int64_t bytes)
+{
+    struct settings *settings = &cache->store->settings;
+    struct row_query expired = {.select = ROW_EXPIRED, .now = os_now()};
+    struct row_query query = {.select = ROW_POLICY, .policy = (enum policy)settings->policy};
+    struct emergency e = {.spared = spared, .wanted = bytes};
+    int rc;
+
+    rc = query.policy == POLICY_NONE ? DCACHE_FULL : has_bytes(cache, bytes);
+    if (rc < 0)
+        return rc;
+    txn_checkpoint(cache->store, INT_MAX); /* then a deletion finds room in the log */
+    while (rc == 0 && e.freed < bytes)
+        rc = free_batch(cache, &expired, &e);
+    if (rc == DCACHE_FULL)
+        rc = 0;
+    while (rc == 0 && e.freed < bytes)
+        rc = free_batch(cache, &query, &e);
+    if (rc == DCACHE_FULL && e.freed > 0)
+        rc = 0; /* less than wanted: perhaps it is enough */
+    if (rc == 0)
+        txn_checkpoint(cache->store, INT_MAX);
     return rc;
 }
 

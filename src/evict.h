@@ -2,7 +2,7 @@
 #ifndef EVICT_H
 #define EVICT_H
 
-#include "txn.h"
+#include "entry.h"
 
 /* After an item was stored: expired items, then by policy while the cache is over its limit; at
  * most `cull_limit` for each item, only as many as are needed, and none of the newcomers
@@ -21,5 +21,11 @@ int evict_everything(dcache *cache, int64_t *ret_removed);
 
 /* Pages and bytes of the database. */
 int evict_db_bytes(struct db *db, int64_t *ret_bytes);
+
+/* The disk is full: expired items go, then by policy, until some `bytes` that they took are free, in
+ * transactions of their own, each of which removes its files when it is committed. The old value of the
+ * key of `spared` stays. Not in a transaction. Fails: FULL (not enough can go, or there is not even room
+ * for a commit). */
+int evict_for_room(dcache *cache, const struct item *spared, int64_t bytes);
 
 #endif

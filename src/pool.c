@@ -95,6 +95,9 @@ void pool_put(struct pool *pool, struct db *db)
 {
     bool ended = sqlite3_get_autocommit(db->handle) != 0;
 
+    if (db->suspect)
+        atomic_store(&pool->suspect, true);
+    db->suspect = false;
     pthread_mutex_lock(&pool->mutex);
     if (ended && db->generation == pool->generation) {
         db->next = pool->idle;

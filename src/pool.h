@@ -14,6 +14,7 @@ struct pool {
     struct db *idle;             /* the one used last comes first: its page cache is warm */
     int connections;             /* idle or lent */
     int waiting;                 /* threads, for one to come back */
+    _Atomic bool suspect;        /* a connection that came back has spoken of damage */
     _Atomic unsigned generation; /* grows when those that are there must go */
 };
 

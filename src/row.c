@@ -487,8 +487,10 @@ int row_delete(struct db *db, int64_t rowid)
     (void)sqlite3_bind_int64(s, 1, rowid);
     rc = db_run(db, s);
     /* It was read a moment ago. Who removes until nothing is left would go on for ever. */
-    if (rc == 0 && sqlite3_changes(db->handle) == 0)
+    if (rc == 0 && sqlite3_changes(db->handle) == 0) {
+        db->suspect = true;
         rc = os_fail(DCACHE_CORRUPT, "an index of %s names a row that is not there", DB_NAME);
+    }
     return rc;
 }
 

@@ -152,6 +152,8 @@ int schema_look(struct db *db, struct settings *settings, unsigned shards, bool 
     if (rc < 0)
         return rc;
     settings_default(&read, shards);
+    if (found.total == 0) /* new, or made anew under its users: then as it was */
+        settings_copy(&read, settings);
     if (found.total > 0 && !found.settings)
         return os_fail(DCACHE_CORRUPT, "%s is a database, but not a cache", DB_NAME);
     if (found.planted)
@@ -263,4 +265,28 @@ void schema_map(struct db *db, const struct settings *settings)
     (void)snprintf(text, sizeof text, "PRAGMA mmap_size = %lld", (long long)settings->mmap_size);
     (void)db_exec(db, text);
     db->may_map = false; /* done */
+}
+
+int schema_match_journal(struct db *db, const struct settings *settings, bool shared)
+{
+    const char *wanted = settings_journal_name(settings->journal);
+    sqlite3_stmt *s;
+    char text[64];
+    bool same = true;
+    int rc;
+
+    if (!shared && settings->journal == JOURNAL_WAL)
+        wanted = "delete";
+    rc = db_prepare(db, "PRAGMA journal_mode", &s);
+    if (rc < 0)
+        return rc;
+    rc = db_step(db, s);
+    if (rc == 1)
+        same = strcmp((const char *)sqlite3_column_text(s, 0), wanted) == 0;
+    (void)sqlite3_finalize(s);
+    if (rc >= 0 && !same) {
+        (void)snprintf(text, sizeof text, "PRAGMA journal_mode = %s", wanted);
+        rc = db_exec(db, text);
+    }
+    return rc < 0 ? rc : 0;
 }

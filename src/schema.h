@@ -4,8 +4,8 @@
 
 #include "settings.h"
 
-/* Read the settings, or what they are to be in one of `shards` new directories, and see whether
- * everything is there that they ask for. Writes nothing.
+/* Read the settings, of which there are those of one of `shards` directories, and see whether
+ * everything is there that they ask for; where there are no tables yet they stay as they are. Writes nothing.
  * `*ret_complete` false: schema_create() is due. Fails: CORRUPT (not a cache's database). */
 int schema_look(struct db *db, struct settings *settings, unsigned shards, bool *ret_complete);
 
@@ -32,5 +32,8 @@ int schema_tag_index(struct db *db, const struct settings *settings);
  * keep it takes a third of the time of a small set, and most caches never reach their limit. (5.6.3
  * makes it when it opens the directory.) In a write transaction. */
 int schema_policy_index(struct db *db, enum policy policy);
+
+/* Another library version, or a mode set by hand: say so to SQLite if it can be changed. */
+int schema_match_journal(struct db *db, const struct settings *settings, bool shared);
 
 #endif

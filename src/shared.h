@@ -97,6 +97,7 @@ struct shared_segment {
     struct shared_mutex lock;        /* of everything that writes to SQLite */
     _Atomic int64_t checkpointing;   /* monotonic: since when somebody is at it; 0: nobody */
     _Atomic int64_t headroom;        /* bytes that may surely be stored before the size limit */
+    _Atomic uint32_t rebuilds;       /* grows when a damaged database is moved aside */
     _Atomic uint64_t hits;           /* not yet in the database */
     _Atomic uint64_t misses;
     _Atomic uint64_t timeouts; /* of writes */

@@ -58,30 +58,6 @@ static void install(void)
 
 /* ---- opening the parts ---- */
 
-/* SQLite would make the file by the umask. O_EXCL: opening one that is there, and closing it,
- * would drop the locks that SQLite holds on it in this process. */
-static int make_database(struct store *store, unsigned flags)
-{
-    struct stat st;
-    int fd;
-
-    if (os_fstatat(store->files.dir, DB_NAME, &st) == 0) {
-        if (!S_ISREG(st.st_mode))
-            return os_fail(DCACHE_CORRUPT, "%s is not a regular file", store->db_path);
-        return 0;
-    }
-    if (errno != ENOENT)
-        return os_fail_errno("stat %s", store->db_path);
-    if (store->read_only || (flags & DCACHE_NO_CREATE))
-        return os_fail(DCACHE_NOT_FOUND, "there is no cache in %s", store->path);
-    fd = os_openat(store->files.dir, DB_NAME, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
-                   store->files.file_mode);
-    if (fd < 0 && errno != EEXIST)
-        return os_fail_errno("create %s", store->db_path);
-    os_close(fd); /* of a file that SQLite has not opened yet */
-    return 0;
-}
-
 static int open_shared(struct store *store, int64_t deadline)
 {
     int rc;
@@ -214,52 +190,18 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
     return rc;
 }
 
-/* Another library version, or a mode set by hand: say so to SQLite if it can be changed. */
 static int match_journal(struct store *store, struct db *db)
 {
-    sqlite3_stmt *s;
-    char text[64];
-    const char *wanted = settings_journal_name(store->settings.journal);
-    bool same = true;
     int rc;
 
     if (store->read_only)
         return 0;
-    if (!store->use_shared && store->settings.journal == JOURNAL_WAL)
-        wanted = "delete";
-    rc = db_prepare(db, "PRAGMA journal_mode", &s);
-    if (rc < 0)
-        return rc;
-    rc = db_step(db, s);
-    if (rc == 1)
-        same = strcmp((const char *)sqlite3_column_text(s, 0), wanted) == 0;
-    (void)sqlite3_finalize(s);
-    if (rc >= 0 && !same) {
-        (void)snprintf(text, sizeof text, "PRAGMA journal_mode = %s", wanted);
-        rc = db_exec(db, text);
-    }
-    store->journal_matched = rc >= 0;
-    return rc < 0 ? rc : 0;
+    rc = schema_match_journal(db, &store->settings, store->use_shared);
+    store->journal_matched = rc == 0;
+    return rc;
 }
 
 /* ---- a look that leaves no trace ---- */
-
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* Nobody has the database open and nobody crashed with it: then it is all in one file. */
-static bool is_at_rest(struct store *store, struct stat *ret_stat)
-{
-    struct stat log;
-    int dir = store->files.dir;
-
-    return os_fstatat(dir, DB_NAME "-wal", &log) < 0 && errno == ENOENT &&
-           os_fstatat(dir, DB_NAME "-journal", &log) < 0 && errno == ENOENT &&
-           os_fstatat(dir, DB_NAME, ret_stat) == 0 && ret_stat->st_size > 0;
-}
 
 static bool changes_nothing(struct db *db, const struct dcache_open_options *o)
 {
@@ -287,7 +229,8 @@ static bool look_at_rest(struct store *store, const struct dcache_open_options *
     bool complete = false;
 
     forget_rested(store);
-    if (store->read_only || !is_at_rest(store, &store->rest) ||
+    settings_copy(&settings, &store->settings);
+    if (store->read_only || !directory_is_at_rest(store->files.dir, &store->rest) ||
         db_open(&db, store->db_path, DB_IMMUTABLE) < 0)
         return false;
     if (schema_look(&db, &settings, store->shards, &complete) < 0)
@@ -295,7 +238,8 @@ static bool look_at_rest(struct store *store, const struct dcache_open_options *
     complete = complete && changes_nothing(&db, o) &&
                settings_list(&db, &store->rested, &store->rested_count) == 0;
     db_close(&db);
-    if (!complete || !is_at_rest(store, &after) || !same_file(&store->rest, &after)) {
+    if (!complete || !directory_is_at_rest(store->files.dir, &after) ||
+        !directory_same_file(&store->rest, &after)) {
         forget_rested(store);
         return false;
     }
@@ -304,28 +248,27 @@ static bool look_at_rest(struct store *store, const struct dcache_open_options *
     return true;
 }
 
-/* Everything that hangs on the directory's descriptor. */
-static int open_parts(struct store *store, const struct dcache_open_options *o, int64_t deadline)
+static int make_database(struct store *store, const struct dcache_open_options *o)
+{
+    return directory_make_database(store->files.dir, store->path,
+                                   !store->read_only && !(o->flags & DCACHE_NO_CREATE),
+                                   store->files.file_mode);
+}
+
+/* See that everything is in the database. */
+static int open_database(struct store *store, const struct dcache_open_options *o, int64_t deadline)
 {
     unsigned generation;
     struct stat unused;
     struct db *db;
     int rc;
 
-    choose_immutable(store);
-    rc = make_database(store, o->flags);
-    if (rc == 0)
-        rc = open_shared(store, deadline);
-    if (rc < 0)
-        return rc;
-    store->files.slot = store->shared.slot;
-    if (os_random(&store->files.life, sizeof store->files.life) < 0)
-        return os_fail_errno("random bytes for file names");
     store->journal_matched = false;
     /* Somebody has it open, and it is none of us. */
     if (store->shared.mapped && store->shared.made &&
         os_fstatat(store->files.dir, DB_NAME "-wal", &unused) == 0)
         memtable_note_foreign(&store->shared);
+    atomic_store(&store->rebuilds, atomic_load(&store->shared.segment->rebuilds));
     if (look_at_rest(store, o)) {
         store->files.sync = store->settings.synchronous >= 2;
         return 0;
@@ -349,6 +292,54 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
     else
         store->files.sync = store->settings.synchronous >= 2;
     pool_put(&store->pool, db);
+    return rc;
+}
+
+/* Under the write lock: so no write of ours goes to a database that is about to be moved aside, and
+ * who has the lock next sees by `rebuilds` that there is another. Fails: CORRUPT (not damaged, or not
+ * to be rebuilt). */
+static int set_aside(struct store *store, int64_t deadline)
+{
+    _Atomic uint32_t *rebuilds = &store->shared.segment->rebuilds;
+    int rc;
+
+    atomic_store(&store->pool.suspect, false);
+    if (!store->rebuild || store->read_only || store_owned_here(store))
+        return DCACHE_CORRUPT;
+    rc = shared_lock(&store->shared, deadline);
+    if (rc < 0)
+        return rc;
+    if (atomic_load(rebuilds) == store->rebuilds) { /* else somebody has done it */
+        rc = heal_is_damaged(store->db_path) ? heal_move_aside(store->files.dir) : DCACHE_CORRUPT;
+        if (rc == 0) {
+            memtable_note_foreign(&store->shared); /* what the ring has read of it is void */
+            atomic_fetch_add(rebuilds, 1);
+        }
+    }
+    shared_unlock(&store->shared);
+    return rc;
+}
+
+/* Everything that hangs on the directory's descriptor. */
+static int open_parts(struct store *store, const struct dcache_open_options *o, int64_t deadline)
+{
+    int rc;
+
+    choose_immutable(store);
+    rc = make_database(store, o);
+    if (rc == 0)
+        rc = open_shared(store, deadline);
+    if (rc < 0)
+        return rc;
+    store->files.slot = store->shared.slot;
+    if (os_random(&store->files.life, sizeof store->files.life) < 0)
+        return os_fail_errno("random bytes for file names");
+    rc = open_database(store, o, deadline);
+    if (rc == DCACHE_CORRUPT && set_aside(store, deadline) == 0) {
+        rc = make_database(store, o);
+        if (rc == 0)
+            rc = open_database(store, o, deadline);
+    }
     return rc;
 }
 
@@ -386,6 +377,8 @@ static int new_store(const char *directory, int dir, const struct stat *st,
     note_identity(store, st);
     store->shards = shards;
     store->flags = o->flags & (DCACHE_READ_ONLY | DCACHE_NO_SHARED);
+    settings_default(&store->settings, shards);
+    store->rebuild = o->on_corruption == DCACHE_REBUILD;
     store->files.dir = dir;
     store->files.file_mode = o->file_mode ? o->file_mode : 0600;
     store->files.dir_mode = o->directory_mode ? o->directory_mode : 0700;
@@ -417,8 +410,10 @@ static int reopen(struct store *store, const struct dcache_open_options *o, int6
     struct db *db;
     int rc = store_enter(store);
 
+    if (o->on_corruption == DCACHE_REBUILD)
+        store->rebuild = true;
     if (rc == 0)
-        rc = store_borrow(store, deadline, &db);
+        rc = store_borrow_reader(store, deadline, &db);
     if (rc < 0)
         return rc;
     rc = prepare_schema(store, db, o, deadline);
@@ -611,7 +606,27 @@ int store_others_write(struct store *store, bool *ret_others)
     return rc;
 }
 
+int store_rebuild(struct store *store, int64_t deadline)
+{
+    unsigned generation = store->pool.generation;
+    int rc = set_aside(store, deadline);
+
+    return rc < 0 ? rc : store_revive(store, generation, deadline);
+}
+
+void store_heal(struct store *store, int64_t deadline)
+{
+    if (store->rebuild && atomic_load_explicit(&store->pool.suspect, memory_order_relaxed))
+        (void)store_rebuild(store, deadline); /* if it is still damaged, the next call says so */
+}
+
 /* ---- connections ---- */
+
+static bool is_rebuilt(const struct store *store)
+{
+    return atomic_load_explicit(&store->shared.segment->rebuilds, memory_order_relaxed) !=
+           atomic_load_explicit(&store->rebuilds, memory_order_relaxed);
+}
 
 static bool is_removed(struct store *store)
 {
@@ -636,6 +651,8 @@ static int open_another(struct store *store, int64_t deadline, struct db **ret_d
     }
     if (!store->read_only && (store->gone || (rc < 0 && is_removed(store))))
         rc = DCACHE_GONE;
+    if (rc == DCACHE_CORRUPT)
+        atomic_store(&store->pool.suspect, true);
     if (rc < 0 && db)
         pool_close(db);
     else if (rc == 0)
@@ -675,7 +692,8 @@ static void renew_snapshot(struct store *store)
     struct stat log, now;
 
     if (os_fstatat(store->files.dir, DB_NAME "-wal", &log) < 0 &&
-        os_fstatat(store->files.dir, DB_NAME, &now) == 0 && same_file(&now, &store->snapshot))
+        os_fstatat(store->files.dir, DB_NAME, &now) == 0 &&
+        directory_same_file(&now, &store->snapshot))
         return;
     choose_immutable(store);
     pool_renew(&store->pool, NULL);
@@ -733,18 +751,19 @@ static bool has_moved(struct store *store, struct db *db)
 
 bool store_is_gone(struct store *store, struct db *db)
 {
-    return is_removed(store) || has_moved(store, db);
+    return is_rebuilt(store) || is_removed(store) || has_moved(store, db);
 }
 
 int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db)
 {
     if (store->immutable)
         renew_snapshot(store);
+    store_heal(store, deadline);
     for (;;) {
         unsigned generation = store->pool.generation;
         int rc = store->gone ? DCACHE_GONE : store_borrow(store, deadline, ret_db);
 
-        if (rc == 0 && !store->read_only && has_moved(store, *ret_db)) {
+        if (rc == 0 && !store->read_only && (is_rebuilt(store) || has_moved(store, *ret_db))) {
             generation = (*ret_db)->generation;
             store_return(store, *ret_db);
             rc = DCACHE_GONE;
@@ -767,7 +786,8 @@ bool store_take_rested(struct store *store, struct dcache_setting **ret_settings
 
     if (pthread_mutex_trylock(&list_mutex) != 0)
         return false;
-    valid = store->rested && is_at_rest(store, &now) && same_file(&store->rest, &now);
+    valid = store->rested && directory_is_at_rest(store->files.dir, &now) &&
+            directory_same_file(&store->rest, &now);
     if (valid) {
         *ret_settings = store->rested;
         *ret_count = store->rested_count;

@@ -5,8 +5,10 @@
 #ifndef STORE_H
 #define STORE_H
 
+#include "directory.h"
 #include "file.h"
 #include "guard.h"
+#include "heal.h"
 #include "pool.h"
 #include "schema.h"
 #include "watch.h"
@@ -31,6 +33,8 @@ struct store {
     size_t rested_count;
     struct stat rest; /* of the database then */
     bool use_shared;
+    _Atomic bool rebuild;         /* DCACHE_REBUILD, as an opener has asked for */
+    _Atomic uint32_t rebuilds;    /* of the segment, when the database was opened */
     _Atomic bool journal_matched; /* the database is in the journal mode that the settings name */
     _Atomic bool gone; /* the directory was removed and could not be made anew: to be tried again */
     _Atomic unsigned fork_generation;
@@ -103,6 +107,13 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline);
 
 /* Whether others may write to what this store reads (guard.h). Found out once, unless they may. */
 int store_others_write(struct store *store, bool *ret_others);
+
+/* If the database is damaged, and to be rebuilt: move it aside and open an empty one, for all handles.
+ * Called with nothing held. Fails: CORRUPT (it is not to be rebuilt, or is not damaged). */
+int store_rebuild(struct store *store, int64_t deadline);
+
+/* The same if a call has met damage since this was last asked; before others meet it. */
+void store_heal(struct store *store, int64_t deadline);
 
 /* Read the settings again if a process has changed them; outside of transactions. */
 static inline bool store_settings_current(struct store *store)

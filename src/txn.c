@@ -231,6 +231,7 @@ static int begin_outer(struct txn *txn)
         return os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);
     if (store_owned_here(store))
         return os_fail_deadlock();
+    store_heal(store, txn->deadline);
     do {
         unsigned generation = store->pool.generation;
 

@@ -25,6 +25,7 @@ watch
 backlog
 memtable
 ring
+heal directory
 schema
 settings range
 row
@@ -33,7 +34,7 @@ db
 value vfs
 frames
 shared
-file guard owner pickle directory
+file guard owner pickle
 os
 '
 

@@ -13,13 +13,15 @@ struct scenario {
 };
 
 enum {
-    IN_BATCHES = 1, /* what was done before a failure stays done */
-    EITHER = 2,     /* after a failure the state may be the new one: only dead items have gone */
-    BROKEN = 4,     /* the state before has rows without files, or files without rows */
-    OPENS = 8,      /* place->cache is closed when it runs */
-    READS = 16,     /* and changes nothing */
-    OWN = 32,       /* it looks at the state itself */
-    EACH_SHARD = 64 /* after a failure each shard has the state before or the one after */
+    IN_BATCHES = 1,  /* what was done before a failure stays done */
+    EITHER = 2,      /* after a failure the state may be the new one: only dead items have gone */
+    BROKEN = 4,      /* the state before has rows without files, or files without rows */
+    OPENS = 8,       /* place->cache is closed when it runs */
+    READS = 16,      /* and changes nothing */
+    OWN = 32,        /* it looks at the state itself */
+    EACH_SHARD = 64, /* after a failure each shard has the state before or the one after */
+    EVICTS =
+        128 /* on a disk that seems full others may go, whole, whether it then succeeds or not */
 };
 
 /* What a run does after its operation is not to fail. */

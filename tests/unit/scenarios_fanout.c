@@ -325,7 +325,7 @@ static int open_named(struct place *p)
 }
 
 const struct scenario fanout_scenarios[] = {
-    {"fanout, set", several, set_one, 0, 0},
+    {"fanout, set", several, set_one, 0, EVICTS},
     {"fanout, set: brings home", elsewhere, set_brings_home, 0, OWN},
     {"fanout, touch: brings home", elsewhere, touch_brings_home, 0, OWN},
     {"fanout, delete: elsewhere", elsewhere, delete_elsewhere, 0, OWN},

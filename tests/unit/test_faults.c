@@ -246,13 +246,29 @@ static void assert_status(const struct scenario *s, enum kind kind, int rc)
                  last->status, last->sqlite_code, last->sys_errno, last->text);
 }
 
+/* On a disk that seemed full: each item that is there is as it should be, those that are not there have
+ * gone (assert_rows_have_files() then finds no file of theirs), and what the operation is about, which
+ * is what `should` has and `other` has not, is there. */
+static void assert_old_or_new(const char *should, const char *other, const char *now)
+{
+    assert_true(is_part(now, should));
+    for (const char *line = should; *line; line += strcspn(line, "\n") + 1) {
+        char *text = strndup(line, strcspn(line, "\n") + 1);
+
+        assert_true(is_part(text, other) || is_part(text, now));
+        free(text);
+    }
+}
+
 /* One part of a state; `other`: the whole may be the new one, and is. */
 static void assert_part(const struct scenario *s, int rc, bool other, const char *now,
                         const char *before, const char *after)
 {
     if (s->flags & OWN)
         return;
-    if (rc == s->wanted)
+    if (s->flags & EVICTS)
+        assert_old_or_new(rc == s->wanted ? after : before, rc == s->wanted ? before : after, now);
+    else if (rc == s->wanted)
         assert_string_equal(now, after);
     else if (s->flags & IN_BATCHES)
         assert_true(is_part(now, before) && is_part(after, now));

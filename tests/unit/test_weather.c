@@ -95,13 +95,13 @@ static int put_until_full(dcache *c)
 static void full_disk_refuses_writes_and_keeps_what_is_there(void **state)
 {
     int64_t counted;
+    dcache *c = NULL;
     int count;
-    dcache *c;
 
     (void)state;
     if (!mounted)
         skip(); /* only root may mount */
-    c = opened();
+    assert_int_equal(open_setting(cache(), "eviction_policy", dcache_text("none"), &c), 0);
     assert_int_equal(put(c, "old", "value"), 0);
     assert_int_equal(put_bytes(c, "file", 'o', 50000), 0);
     fill_disk();
