@@ -622,12 +622,6 @@ void store_heal(struct store *store, int64_t deadline)
 
 /* ---- connections ---- */
 
-static bool is_rebuilt(const struct store *store)
-{
-    return atomic_load_explicit(&store->shared.segment->rebuilds, memory_order_relaxed) !=
-           atomic_load_explicit(&store->rebuilds, memory_order_relaxed);
-}
-
 static bool is_removed(struct store *store)
 {
     struct stat st;
@@ -741,6 +735,9 @@ static bool has_moved(struct store *store, struct db *db)
 {
     int64_t now = os_coarse();
 
+    if (atomic_load_explicit(&store->shared.segment->rebuilds, memory_order_relaxed) !=
+        atomic_load_explicit(&store->rebuilds, memory_order_relaxed))
+        return true;
     if (now - atomic_load_explicit(&store->looked, memory_order_relaxed) < LOOK_INTERVAL)
         return false;
     if (db_has_moved(db))
@@ -751,7 +748,7 @@ static bool has_moved(struct store *store, struct db *db)
 
 bool store_is_gone(struct store *store, struct db *db)
 {
-    return is_rebuilt(store) || is_removed(store) || has_moved(store, db);
+    return is_removed(store) || has_moved(store, db);
 }
 
 int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db)
@@ -763,7 +760,7 @@ int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_d
         unsigned generation = store->pool.generation;
         int rc = store->gone ? DCACHE_GONE : store_borrow(store, deadline, ret_db);
 
-        if (rc == 0 && !store->read_only && (is_rebuilt(store) || has_moved(store, *ret_db))) {
+        if (rc == 0 && !store->read_only && has_moved(store, *ret_db)) {
             generation = (*ret_db)->generation;
             store_return(store, *ret_db);
             rc = DCACHE_GONE;
