@@ -78,6 +78,10 @@ valgrind-python: ready-to-check
 	@PYTHONMALLOC=malloc valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite \
 		--show-leak-kinds=definite --error-exitcode=9 $$(scripts/python.sh) tests/python/memory.py 2
 
+# Each fuzz target for a minute. FUZZ_SECONDS=600 for longer.
+fuzz: ready-to-check
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
 coverage: ready-to-check
 	@scripts/test.sh coverage
 
@@ -110,5 +114,5 @@ ready-to-model:
 	@scripts/bootstrap.sh model
 
 .PHONY: all demo python pythons check bench report docs deb install torture model soak sanitize tsan valgrind \
-	valgrind-python coverage tidy format clean \
+	valgrind-python fuzz coverage tidy format clean \
 	ready-to-build ready-to-check ready-to-bench ready-to-model ready-to-package

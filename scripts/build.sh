@@ -4,11 +4,13 @@
 #   asan      clang, AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan      clang, ThreadSanitizer
 #   coverage  gcc, counting which lines have run
+#   fuzz      clang, libFuzzer; the targets of tests/fuzz only
 # build.sh plain honours PREFIX. Warnings are errors in all of them.
 set -eu
 cd "$(dirname "$0")/.."
 
 kind=$1
+targets=''
 dir=build/$kind
 case $kind in
 plain) set -- --prefix="${PREFIX:-/usr/local}" ;;
@@ -19,6 +21,12 @@ asan)
 tsan)
     export CC=clang
     set -- -Db_sanitize=thread -Db_lundef=false -Doptimization=1
+    ;;
+fuzz)
+    export CC=clang
+    set -- -Dfuzz=true -Ddocs=disabled -Db_sanitize=address,undefined -Db_lundef=false \
+        -Doptimization=1 -Dc_args=-fsanitize=fuzzer-no-link
+    targets='tests/fuzz_directory tests/fuzz_pickle tests/fuzz_segment tests/fuzz_tool'
     ;;
 coverage) set -- -Db_coverage=true -Doptimization=0 ;;
 *)
@@ -47,7 +55,8 @@ if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]
     echo "$wanted" >"$stamp"
 fi
 
-if ! ninja -C "$dir" >"$log" 2>&1; then
+# shellcheck disable=SC2086 # a list of words
+if ! ninja -C "$dir" $targets >"$log" 2>&1; then
     grep -vE '^\[[0-9]+/[0-9]+\] |^ninja: (Entering|build stopped)' "$log" >&2 || true
     echo "build.sh: $dir does not build" >&2
     exit 1
