@@ -15,7 +15,7 @@ if [ ! -f "$dir/complete" ]; then
     if ! "$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))')" -m venv "$dir" \
         >build/docs.log 2>&1 ||
         ! "$dir/bin/python" -m pip install --quiet --disable-pip-version-check sphinx myst-parser furo \
-            django >build/docs.log 2>&1; then
+            >build/docs.log 2>&1; then
         cat build/docs.log >&2
         echo "docs: Sphinx could not be installed" >&2
         exit 1

@@ -94,12 +94,24 @@ def run_forked(path):
     return map(int, text.split())
 
 
+def undocumented():
+    """What the package exports and its reference does not have."""
+    import diskcache
+
+    page = (ROOT / 'docs/site/reference/python.md').read_text()
+    return [name for name in diskcache.__all__ if not re.search(r'^\.\. \w+:: %s$' % name, page, re.M)]
+
+
 def main():
     paths = [Path(name).resolve() for name in sys.argv[1:]] or [ROOT / 'README.md', *sorted((ROOT / 'docs/site').rglob('*.md'))]
     passed = failed = 0
     for path in paths:
         done, bad = run_forked(path)
         passed, failed = passed + done, failed + bad
+    if len(sys.argv) == 1:
+        missing = undocumented()
+        print(*('not in the reference: %s' % name for name in missing), sep='\n', end='', file=sys.stderr)
+        passed, failed = passed + (not missing), failed + len(missing)
     print('%d passed, %d failed' % (passed, failed))
     return failed > 0
 

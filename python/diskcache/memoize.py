@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import contextlib
 import datetime
@@ -192,7 +191,11 @@ def _plain_wrapper(memo, func, turns):
     return wrapper
 
 
-def _async_wrapper(memo, func, turns):
+def _async_wrapper(memo, func, single_flight):
+    import asyncio  # not above: it is half of the time that it takes to import this package
+
+    turns = _Turns(asyncio.Lock) if single_flight else None
+
     async def call(key, args, kwargs):
         result = memo.load(key)
         if not memo.count(result):
@@ -253,8 +256,7 @@ def memoize(
         base = (full_name(func),) if name is None else (name,)
         memo = _Memo(cache, func, base, typed, expire, tag, ignore, key, bind)
         if inspect.iscoroutinefunction(func):
-            turns = _Turns(asyncio.Lock) if single_flight else None
-            wrapper = _async_wrapper(memo, func, turns)
+            wrapper = _async_wrapper(memo, func, single_flight)
         else:
             turns = _Turns(threading.RLock) if single_flight else None
             wrapper = _plain_wrapper(memo, func, turns)
