@@ -44,10 +44,11 @@ class Family(Backend):
 
     durability = 'crash'
     module = 'diskcache'
+    settings = {}
 
     def open(self, folder, address):
         self.lib = __import__(self.module)
-        self.cache = cache = self.lib.Cache(folder)
+        self.cache = cache = self.lib.Cache(folder, **self.settings)
         self.get, self.set, self.delete = cache.get, cache.set, cache.delete
         self.close = cache.close
 
@@ -68,6 +69,11 @@ class Family(Backend):
 
 class Ours(Family):
     title, package = 'diskcache 6', 'diskcache'
+
+
+class Memtable(Ours):
+    title = 'diskcache 6, memtable'
+    settings = {'memtable_size': 1 << 26}
 
 
 class Original(Family):
@@ -294,10 +300,10 @@ class DjangoOriginal(DjangoOurs):
 
 # By name, in the order of the table.
 BACKENDS = {
-    'ours': Ours, '5.6.3': Original, 'community': Community, 'rust': Rust, 'sciqlop': Sciqlop,
+    'ours': Ours, 'memtable': Memtable, '5.6.3': Original, 'community': Community, 'rust': Rust, 'sciqlop': Sciqlop,
     'lmdb-fast': LmdbFast, 'lmdb-safe': LmdbSafe, 'sqlitedict': SqliteDict, 'rocksdict': Rocks,
     'gdbm': Gdbm, 'pylibmc': Pylibmc, 'pymemcache': Pymemcache, 'redis': Redis,
     'django-ours': DjangoOurs, 'django-5.6.3': DjangoOriginal, 'django-locmem': Locmem,
     'django-file': FileBased,
 }  # fmt: skip
-OURS = ('ours', 'django-ours')  # by the Python that has this package
+OURS = ('ours', 'memtable', 'django-ours')  # by the Python that has this package

@@ -13,6 +13,7 @@ import os
 import sys
 
 import matplotlib
+from backends import OURS
 
 matplotlib.use('svg')
 import matplotlib.pyplot as plt  # noqa: E402 the back end first
@@ -26,7 +27,7 @@ THEMES = {
 
 
 def colour(name, theme):
-    return theme['ours' if name in ('ours', 'django-ours', 'c') else 'old' if '5.6.3' in name else 'other']
+    return theme['ours' if name in (*OURS, 'c') else 'old' if '5.6.3' in name else 'other']
 
 
 def plain(value, _=None):

@@ -12,6 +12,7 @@ import re
 import sys
 
 import plots
+from backends import OURS
 from compare import figure
 from peers import COLUMNS, cell, outcome
 from peers import row as cells
@@ -78,7 +79,7 @@ def winners(report):
         better = []
         for name, peer in peers.items():
             value = cell(peer, mode, row, what)
-            if name in ('ours', 'c', 'django-ours') or not value or not ours:
+            if name in (*OURS, 'c') or not value or not ours:
                 continue
             times = value / ours if row == 'rate' else ours / value
             if times > 1.05:
@@ -164,7 +165,7 @@ or pages that are there. What a kill or a power cut leaves is in the table above
 
 
 # Of the README: who is shown, and which columns.
-SHORT = ('ours', '5.6.3', 'sciqlop', 'rust', 'lmdb-fast', 'lmdb-safe', 'sqlitedict', 'rocksdict', 'gdbm',
+SHORT = ('ours', 'memtable', '5.6.3', 'sciqlop', 'rust', 'lmdb-fast', 'lmdb-safe', 'sqlitedict', 'rocksdict', 'gdbm',
          'pylibmc', 'redis', 'django-file')  # fmt: skip
 SHORT_COLUMNS = (0, 2, 6, 8, 11)
 
