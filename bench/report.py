@@ -71,11 +71,13 @@ def promises_table(report):
                   'after kill -9'], rows, '---|')  # fmt: skip
 
 
-def winners(report):
-    """For each column, who is ahead of this library as it is used from Python."""
+def winners(report, mine):
+    """For each column, who is ahead of this library as it is used from Python, `mine`."""
     peers, lines = measured(report), []
+    if mine not in peers:
+        return 'Not measured.'
     for heading, mode, row, what, _ in COLUMNS:
-        ours = cell(peers['ours'], mode, row, what)
+        ours = cell(peers[mine], mode, row, what)
         better = []
         for name, peer in peers.items():
             value = cell(peer, mode, row, what)
@@ -144,7 +146,13 @@ What a write is worth differs, and so the columns above are not all of one kind:
 %(keys)s
 ### Who is ahead of us
 
+With its defaults:
+
 %(winners)s
+
+With the memtable:
+
+%(winners_memtable)s
 
 What they do otherwise: lmdb, dbm.gnu and rocksdict look bytes up in memory of the process or in a mapped file, and know no
 types, expiry, sizes or eviction; dbm.gnu and rocksdict have the file to themselves, and rocksdict compresses. A
@@ -156,7 +164,8 @@ or pages that are there. What a kill or a power cut leaves is in the table above
 %(missing)s
 """ % {
         'machine': machine(report), 'peers': peers_table(report), 'promises': promises_table(report),
-        'winners': winners(report), 'missing': missing(report),
+        'winners': winners(report, 'ours'),
+        'winners_memtable': winners(report, 'memtable'), 'missing': missing(report),
         **{name: picture(name, 'plots') for name in plots.PICTURES},
     }  # fmt: skip
     for part in dict.fromkeys(parts):
