@@ -105,10 +105,10 @@ static void check_directory(struct doctor *doctor)
         say(doctor, "directory", LEVEL_WARN, "%s: %s", path, strerror(errno));
         return;
     }
-    if (st.st_mode & 022)
+    if (dcache_others_write(doctor->cli->cache) > 0)
         say(doctor, "directory", LEVEL_WARN,
-            "others may write there (mode %04o); Python programs that use it would unpickle what "
-            "they put in: chmod 700",
+            "others may write there, or to files of the cache (mode %04o); Python's Disk loads no "
+            "pickle from there: chmod 700, and chmod go-w of the files",
             (unsigned)st.st_mode & 07777);
     else if (st.st_mode & 055)
         say(doctor, "directory", LEVEL_HINT, "others may read it (mode %04o)",

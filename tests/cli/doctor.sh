@@ -6,7 +6,7 @@ plain() {
     s 'diskcache doctor | sed -E "/^[a-z]+ +(file system|disk) /d; s/[0-9.]+ [KM]iB are used/N are used/"; (exit "${PIPESTATUS[0]}")'
 }
 plain
-s 'chmod 770 cache'
+s 'chmod 777 cache'
 plain
 s 'chmod 755 cache'
 plain
