@@ -386,7 +386,7 @@ int object_add(struct machine *m)
 
     if (machine_unmark(m, &count) < 0 || !(set = below(m, count)))
         return -1;
-    if (!PySet_CheckExact(set->object))
+    if (!Py_IS_TYPE(set->object, &PySet_Type))
         rc = machine_fail(m, "an item for %s", type_name(set->object));
     for (size_t i = 1; rc == 0 && i <= count; i++)
         rc = PySet_Add(set->object, set[i].object);
