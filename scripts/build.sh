@@ -26,7 +26,7 @@ fuzz)
     export CC=clang
     set -- -Dfuzz=true -Ddocs=disabled -Db_sanitize=address,undefined -Db_lundef=false \
         -Doptimization=1 -Dc_args=-fsanitize=fuzzer-no-link
-    targets='tests/fuzz_directory tests/fuzz_pickle tests/fuzz_segment tests/fuzz_tool'
+    targets='tests/fuzz_directory tests/fuzz_msgpack tests/fuzz_pickle tests/fuzz_segment tests/fuzz_tool'
     ;;
 coverage) set -- -Db_coverage=true -Doptimization=0 ;;
 *)

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 seconds=${1:-60}
 [ $# = 0 ] || shift
-[ $# != 0 ] || set -- directory pickle segment tool
+[ $# != 0 ] || set -- directory msgpack pickle segment tool
 
 scripts/build.sh fuzz
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
