@@ -14,7 +14,8 @@ jobs=$(nproc)
 
 builds='plain asan coverage'
 together='unit unit-memtable unit-smallest unit-asan coverage cli tidy layers lists exports length format shell install examples docs'
-alone='python counts interop stress-processes stress-threads stress-fanout torture locks workqueue'
+alone='python counts interop stress-processes stress-threads stress-fanout torture locks workqueue history
+    history-memtable stress-memtable torture-memtable locks-memtable workqueue-memtable'
 
 # The unit tests once more, but for the loops over faults, with that default of memtable_size.
 unit_with() {
@@ -22,6 +23,11 @@ unit_with() {
     DCACHE_TEST_MEMTABLE=$1 scripts/test.sh plain --num-processes 1 --logbase "memtable-$1" $(
         meson test -C build/plain --list --suite unit 2>/dev/null | sed 's/.*[: ]//' |
             grep -vx faults | sort -u)
+}
+
+# A program with a memtable of the usual size, and with one whose ring turns all the time.
+in_memtables() {
+    TEST_MEMTABLE=33554432 "$@" && TEST_MEMTABLE=65536 "$@"
 }
 
 # The parts. A part passes when its command does.
@@ -42,6 +48,12 @@ run_part() {
     stress-processes) "$programs/stress" --processes 8 --seconds 5 ;;
     stress-threads) "$programs/stress" --threads 16 --seconds 5 ;;
     stress-fanout) "$programs/stress" --processes 8 --fanout 4 --seconds 5 ;;
+    history) "$programs/history" && "$programs/history" --defect ;;
+    history-memtable) in_memtables "$programs/history" ;;
+    stress-memtable) in_memtables "$programs/stress" --processes 8 --seconds 4 ;;
+    torture-memtable) in_memtables "$programs/torture" --kills 30 ;;
+    locks-memtable) in_memtables "$programs/locks" --kills 15 ;;
+    workqueue-memtable) in_memtables "$programs/workqueue" --kills 15 ;;
     torture) "$programs/torture" --kills 30 ;;
     locks) "$programs/locks" --kills 30 ;;
     workqueue) "$programs/workqueue" --kills 30 ;;
@@ -94,7 +106,7 @@ if [ "${1:-}" = part ]; then
     *) word=FAILED ;;
     esac
     note=$(grep -E '^(lines|differential): ' "$logs/$part.log" | tail -n 1 || true)
-    printf '%-15s %-7s %5s tests %4s s  %s\n' "$part" "$word" $((passed + failed)) \
+    printf '%-18s %-7s %5s tests %4s s  %s\n' "$part" "$word" $((passed + failed)) \
         $(($(date +%s) - begin)) "$note"
     if [ "$status" != 0 ]; then
         echo "--- the end of $logs/$part.log ---"

@@ -384,6 +384,7 @@ static int put(struct hot_look *look, const struct item *item, unsigned flags, b
 
     if (rc != 0)
         return rc;
+    row.store_time = memtable_time(&look->cache->store->shared, row.store_time);
     if (!memtable_fits(&look->cache->store->shared, &row))
         rc = HOT_PASS;
     else if (only_if_absent || (flags & DCACHE_KEEP_EXPIRE))
@@ -465,6 +466,7 @@ int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_ro
         rc = begin_live(&look, deadline, &row);
         if (rc != 0)
             return rc;
+        nothing.store_time = memtable_time(&cache->store->shared, nothing.store_time);
         rc = publish(&look, MEMTABLE_ABSENT, 0, &nothing, deadline);
         if (rc == 0 && ret_row)
             *ret_row = row;
@@ -495,9 +497,14 @@ int hot_incr_begin(struct dcache *cache, struct hot_look *look, int64_t deadline
 
 int hot_incr_end(struct hot_look *look, const struct row *row, int64_t deadline)
 {
+    struct shared *shared = &look->cache->store->shared;
+    struct row timed;
+
     if (!row)
         return let_go(look, 0);
-    return memtable_fits(&look->cache->store->shared, row)
-               ? publish(look, MEMTABLE_PRESENT, look->counted, row, deadline)
-               : let_go(look, HOT_PASS);
+    if (!memtable_fits(shared, row))
+        return let_go(look, HOT_PASS);
+    timed = *row;
+    timed.store_time = memtable_time(shared, row->store_time);
+    return publish(look, MEMTABLE_PRESENT, look->counted, &timed, deadline);
 }

@@ -5,6 +5,7 @@
 
 #define PATIENCE (100 * OS_MS)
 #define FOREIGN (60000 * OS_MS) /* after a foreign commit, how long more are expected */
+#define STEP_BACK 60            /* seconds */
 #define LARGEST_PART 16         /* of the ring for one record */
 
 bool memtable_exists(const struct shared *shared)
@@ -446,6 +447,21 @@ bool memtable_append(struct shared *shared, const struct memtable_key *key, enum
     ring_release(place, ring_slot(key->hash, tail));
     ring_release(&m->visible, tail + size); /* M3 */
     return true;
+}
+
+double memtable_time(struct shared *shared, double now)
+{
+    struct shared_memtable *m = ring_state(shared);
+    uint64_t bits = ring_load(&m->time);
+    double latest;
+
+    memcpy(&latest, &bits, sizeof latest);
+    /* A clock that was set back stands still for a minute at most. */
+    if (latest > now && latest - now < STEP_BACK)
+        return latest;
+    memcpy(&bits, &now, sizeof bits);
+    atomic_store_explicit(&m->time, bits, memory_order_relaxed);
+    return now;
 }
 
 bool memtable_may_keep(struct shared *shared, const struct memtable_key *key)

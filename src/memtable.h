@@ -21,6 +21,8 @@
  *  M6  `head` moves, then memory is overwritten; a reader copies, then looks at `head` again.
  *  M7  A record before `floor`, and any record while SQLite's commit counter is not `known`, is not
  *      taken at its word: a clean one counts for nothing, a dirty one yields to a later row.
+ *      Later by store_time, which therefore never goes back from one record to the next, whoever
+ *      waited between taking the time and the lock (memtable_time).
  *  M8  `known` follows the counter under the write lock only: after a drain as it is, since a drain
  *      changes nothing that anybody can see; after any other commit, or one that is not ours, `floor`
  *      moves to `tail` before.
@@ -84,6 +86,10 @@ uint64_t memtable_published(struct shared *shared, int64_t deadline);
 /* Append the state of a key; the row's own key does not matter. False: there is no room, drain first. */
 bool memtable_append(struct shared *shared, const struct memtable_key *key, enum memtable_kind kind,
                      unsigned flags, const struct row *row);
+
+/* The store_time of what is to be appended: not before that of anything earlier, since M7 compares them.
+ * Who takes the time and then waits for the lock would else seem to have been overtaken. */
+double memtable_time(struct shared *shared, double now);
 
 /* Whether a key may get a clean record: it has none, or one that counts for nothing. */
 bool memtable_may_keep(struct shared *shared, const struct memtable_key *key);

@@ -70,6 +70,7 @@ struct shared_memtable {
     _Atomic uint64_t tail;
     _Atomic uint64_t visible;
     _Atomic uint64_t drained;
+    _Atomic uint64_t time; /* bits of a double: the latest store_time */
     struct shared_mutex append;
     char and[64];
     _Atomic uint32_t stirred; /* what helpers sleep on */

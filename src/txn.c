@@ -183,6 +183,7 @@ static void settle(struct txn *txn, bool foreign)
     known = atomic_load(&shared->segment->memtable.known);
     if (commits == known)
         return;
+    (void)memtable_time(shared, os_now()); /* what comes now is later than these rows */
     memtable_settle(shared, commits);
     if (foreign && known != 0) /* else nobody has looked before */
         memtable_note_foreign(shared);

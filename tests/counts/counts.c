@@ -86,7 +86,7 @@ static void op_open(int number)
     dcache *other;
 
     (void)number;
-    expect(dcache_open(directory, NULL, &other), "open");
+    expect(dcache_open(directory, test_options(), &other), "open");
     dcache_close(other);
 }
 
@@ -98,7 +98,7 @@ static void op_read_all(int number)
     int64_t n;
     dcache *other;
 
-    expect(dcache_open(directory, NULL, &other), "open");
+    expect(dcache_open(directory, test_options(), &other), "open");
     expect(dcache_get(other, &key, NULL, &e), "get");
     dcache_entry_clear(&e);
     expect(dcache_contains(other, &key), "contains");
@@ -125,7 +125,7 @@ static void mark(void)
 static void run(size_t i, int times)
 {
     if (table[i].needs_open) {
-        expect(dcache_open(directory, NULL, &cache), "open");
+        expect(dcache_open(directory, test_options(), &cache), "open");
         for (int n = 0; n < 100; n++)
             op_set(n);
     }
@@ -141,7 +141,7 @@ static void run(size_t i, int times)
 /* hold: an open directory, until stdin ends. */
 static int hold(void)
 {
-    expect(dcache_open(directory, NULL, &cache), "open");
+    expect(dcache_open(directory, test_options(), &cache), "open");
     op_set(1);
     printf("held\n");
     (void)fflush(stdout);
@@ -153,7 +153,7 @@ static int hold(void)
 
 static int fill(void)
 {
-    expect(dcache_open(directory, NULL, &cache), "open");
+    expect(dcache_open(directory, test_options(), &cache), "open");
     for (int n = 0; n < 100; n++)
         op_set(n);
     dcache_close(cache);

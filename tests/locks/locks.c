@@ -59,7 +59,7 @@ static dcache_lock *open_lock(const char *directory, const struct kind *kind, dc
     struct dcache_lock_options options = DCACHE_OPTIONS(struct dcache_lock_options);
     struct dcache_value key = dcache_text("lock");
     dcache_lock *lock = NULL;
-    int rc = dcache_open(directory, NULL, ret_cache);
+    int rc = dcache_open(directory, test_options(), ret_cache);
 
     options.kind = kind->kind;
     options.permits = kind->permits;

@@ -100,7 +100,8 @@ static void run_processes(unsigned count, double seconds)
 static void set_up(const char *policy)
 {
     dcache *cache;
-    struct dcache_setting settings[4] = {
+    const struct dcache_open_options *more = test_options();
+    struct dcache_setting settings[5] = {
         {"eviction_policy", dcache_text(policy)},
         {"size_limit", dcache_int(1500000 * (stress_shards ? stress_shards : 1))},
         {"statistics", dcache_int(1)},
@@ -111,6 +112,8 @@ static void set_up(const char *policy)
 
     options.settings = settings;
     options.settings_count = 4;
+    if (more)
+        settings[options.settings_count++] = more->settings[0];
     rc = stress_open(directory, &options, &cache);
     if (rc != 0)
         die("open: %s", status_text(rc));

@@ -23,7 +23,7 @@ static void hold(const char *directory, struct board *board)
     struct dcache_value file = dcache_bytes(big, sizeof big);
     dcache *c, *txn;
 
-    if (dcache_open(directory, NULL, &c) != 0 || dcache_begin(c, -1, &txn) != 0 ||
+    if (dcache_open(directory, test_options(), &c) != 0 || dcache_begin(c, -1, &txn) != 0 ||
         dcache_set(txn, &k, &v, NULL) != 0 || dcache_set(txn, &k, &file, NULL) != 0)
         board->failed = 1;
     board->held = 1;
@@ -40,7 +40,7 @@ static void wait_for_it(const char *directory, struct board *board, int number)
 
     (void)snprintf(name, sizeof name, "waiter-%d", number);
     k = dcache_text(name);
-    rc = dcache_open(directory, NULL, &c);
+    rc = dcache_open(directory, test_options(), &c);
     if (rc != 0)
         board->failed = 1;
     while (!board->held)

@@ -42,6 +42,23 @@ static inline const char *status_text(int rc)
     return text;
 }
 
+/* How each of these programs opens a directory: with a memtable of as many bytes as TEST_MEMTABLE says. */
+static inline const struct dcache_open_options *test_options(void)
+{
+    static struct dcache_setting setting;
+    static struct dcache_open_options options;
+    const char *size = getenv("TEST_MEMTABLE");
+
+    if (!size)
+        return NULL;
+    setting.name = "memtable_size";
+    setting.value = dcache_int(strtoll(size, NULL, 10));
+    options.struct_size = sizeof options;
+    options.settings = &setting;
+    options.settings_count = 1;
+    return &options;
+}
+
 static inline int64_t now_ns(void)
 {
     struct timespec t;

@@ -217,7 +217,7 @@ static int in_a_child(const char *directory, struct ledger *ledger,
 static void check_ledger(const char *directory, struct ledger *ledger)
 {
     dcache *c;
-    int rc = dcache_open(directory, NULL, &c);
+    int rc = dcache_open(directory, test_options(), &c);
 
     if (rc != 0) {
         fault("open: %s", status_text(rc));
@@ -331,7 +331,7 @@ static void check_reports(dcache *c, int fix, int strict)
 static void check_end(const char *directory, struct ledger *ledger)
 {
     dcache *c;
-    int rc = dcache_open(directory, NULL, &c);
+    int rc = dcache_open(directory, test_options(), &c);
     int64_t before = count_files(directory);
 
     (void)ledger;

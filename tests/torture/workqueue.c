@@ -144,7 +144,7 @@ _Noreturn static void work(unsigned me, uint64_t seed)
     int64_t last[WORKERS];
     uint64_t rng = seed;
     dcache *deque;
-    int rc = dcache_open_collection(directory, NULL, &deque);
+    int rc = dcache_open_collection(directory, test_options(), &deque);
 
     if (rc != 0)
         give_up(&workers[me], "open", rc);
@@ -178,7 +178,7 @@ static void drain(void)
     int64_t last[WORKERS];
     uint64_t rng = 1;
     dcache *deque;
-    int rc = dcache_open_collection(directory, NULL, &deque);
+    int rc = dcache_open_collection(directory, test_options(), &deque);
 
     if (rc != 0)
         give_up(&workers[0], "open", rc);

@@ -261,7 +261,7 @@ static void step(void)
 _Noreturn void writer_run(const char *directory, struct ledger *ledger, unsigned number,
                           uint64_t seed)
 {
-    int rc = dcache_open(directory, NULL, &cache), pause;
+    int rc = dcache_open(directory, test_options(), &cache), pause;
 
     all = ledger;
     me = &ledger->writer[number];

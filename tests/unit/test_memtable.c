@@ -316,6 +316,16 @@ static void only_a_key_without_a_word_of_its_own_is_kept(void **state)
     memtable_unlock(&shared);
 }
 
+static void time_of_a_record_is_not_before_that_of_an_earlier_one(void **state)
+{
+    (void)state;
+    assert_true(memtable_time(&shared, 100) == 100);
+    assert_true(memtable_time(&shared, 99) == 100); /* taken before, and then it had to wait */
+    assert_true(memtable_time(&shared, 101) == 101);
+    assert_true(memtable_time(&shared, 40) == 40); /* the clock was set back */
+    assert_true(memtable_time(&shared, 41) == 41);
+}
+
 /* ---- death ---- */
 
 /* M3: as if its author had died between the two stores. */
@@ -530,6 +540,7 @@ int main(void)
         TABLE_TEST(what_was_taken_away_and_put_back_comes_last),
         TABLE_TEST(slice_ends_after_so_many_that_matter),
         TABLE_TEST(other_commits_void_the_clean_and_question_the_dirty),
+        TABLE_TEST(time_of_a_record_is_not_before_that_of_an_earlier_one),
         TABLE_TEST(only_a_key_without_a_word_of_its_own_is_kept),
         TABLE_TEST(what_was_published_and_not_listed_is_listed_by_the_next),
         TABLE_TEST(drain_goes_no_further_than_what_is_listed),
