@@ -56,6 +56,7 @@ torture: ready-to-check
 	@build/plain/tests/workqueue --kills 500
 	@TEST_MEMTABLE=33554432 build/plain/tests/torture --kills 1000
 	@TEST_MEMTABLE=65536 build/plain/tests/torture --kills 300
+	@TEST_MEMTABLE=33554432 build/plain/tests/powercut --cases 10000
 	@TEST_MEMTABLE=33554432 build/plain/tests/history --seconds 10
 	@TEST_MEMTABLE=65536 build/plain/tests/history --seconds 10
 	@build/plain/tests/stress --processes 8 --seconds 60

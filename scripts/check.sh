@@ -15,7 +15,7 @@ jobs=$(nproc)
 builds='plain asan coverage'
 together='unit unit-memtable unit-smallest unit-asan coverage cli tidy layers lists exports length format shell install examples docs'
 alone='python counts interop stress-processes stress-threads stress-fanout torture locks workqueue history
-    history-memtable stress-memtable torture-memtable locks-memtable workqueue-memtable'
+    history-memtable stress-memtable torture-memtable locks-memtable workqueue-memtable powercut'
 
 # The unit tests once more, but for the loops over faults, with that default of memtable_size.
 unit_with() {
@@ -54,6 +54,7 @@ run_part() {
     torture-memtable) in_memtables "$programs/torture" --kills 30 ;;
     locks-memtable) in_memtables "$programs/locks" --kills 15 ;;
     workqueue-memtable) in_memtables "$programs/workqueue" --kills 15 ;;
+    powercut) in_memtables "$programs/powercut" --cases 400 && "$programs/powercut" --defect ;;
     torture) "$programs/torture" --kills 30 ;;
     locks) "$programs/locks" --kills 30 ;;
     workqueue) "$programs/workqueue" --kills 30 ;;
