@@ -17,7 +17,8 @@ static dcache *cache;
 const char *directory;
 unsigned operations;
 static uint64_t rng;
-static int fanout; /* of "fanout-" and a mode: on a cache of eight shards */
+static int fanout;   /* of "fanout-" and a mode: on a cache of eight shards */
+static int memtable; /* of "memtable-" and a mode: with one */
 
 void expect(int rc, const char *what)
 {
@@ -38,11 +39,14 @@ void record(enum row row, int64_t ns)
 
 static void open_cache(const char *setting, const char *text, int64_t number)
 {
-    struct dcache_setting s = {setting, text ? dcache_text(text) : dcache_int(number)};
+    struct dcache_setting settings[2] = {
+        {"memtable_size", dcache_int(memtable ? 32 << 20 : 0)},
+        {setting, text ? dcache_text(text) : dcache_int(number)},
+    };
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
 
-    options.settings = &s;
-    options.settings_count = setting ? 1 : 0;
+    options.settings = settings;
+    options.settings_count = setting ? 2 : 1;
     expect(fanout ? dcache_open_fanout(directory, 8, &options, &cache)
                   : dcache_open(directory, &options, &cache),
            "open");
@@ -308,6 +312,8 @@ static void run(const char *mode, int64_t start, double seconds)
 {
     fanout = strncmp(mode, "fanout-", 7) == 0;
     mode += fanout ? 7 : 0;
+    memtable = strncmp(mode, "memtable-", 9) == 0;
+    mode += memtable ? 9 : 0;
     if (strcmp(mode, "published") == 0)
         mode_published(start, seconds);
     else if (strcmp(mode, "5000") == 0)

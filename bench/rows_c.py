@@ -23,6 +23,18 @@ MODES = {
         'get': ('fanout: get', None), 'set': ('fanout: set', None)}),
     'fanout-many': (20, {'set-many': ('fanout: set_many of 1,000, a row', None)}),
     'fanout-open': (60, {'open': ('fanout: open an existing one', None)}),
+    'memtable-published': (40000, {
+        'get': ('memtable: get, 100 keys', 60), 'get-miss': ('memtable: get, a miss', None),
+        'set': ('memtable: set, 100 keys', 100), 'delete': ('memtable: delete', None)}),
+    'memtable-5000': (5000, {
+        'insert': ('memtable: insert of 5,000 keys', None),
+        'set-5000': ('memtable: set, 5,000 keys', None),
+        'get-5000': ('memtable: get, 5,000 keys', None)}),
+    'memtable-incr': (4000, {'incr': ('memtable: incr', None)}),
+    'memtable-queue': (3000, {'push-pull': ('memtable: push and pull', None)}),
+    'memtable-lru': (4000, {'get-policy': ('memtable: get, recently used', None)}),
+    'memtable-lfu': (4000, {'get-policy': ('memtable: get, frequently used', None)}),
+    'memtable-statistics': (4000, {'get-policy': ('memtable: get, statistics', None)}),
     'deque': (3000, {
         'append-popleft': ('deque: append and popleft', 2),
         'rotate': ('deque: rotate by one', None),
@@ -43,9 +55,13 @@ MODES = {
 EIGHT = {
     'eight': ('published', '8 processes'),
     'fanout-eight': ('fanout-published', '8 processes on a fanout'),
+    'memtable-eight': ('memtable-published', '8 processes, memtable'),
 }
 # Of the rows of eight processes.
-EIGHT_TARGETS = {('eight', 'set', 'p99'): 5, ('eight', 'set', 'max'): 10}
+EIGHT_TARGETS = {
+    ('eight', 'set', 'p99'): 5, ('eight', 'set', 'max'): 10,
+    ('memtable-eight', 'set', 'p99'): 50, ('memtable-eight', 'set', 'max'): 10,
+}  # fmt: skip
 
 
 def comparison(program, original):

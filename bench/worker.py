@@ -278,6 +278,7 @@ def main():
         def make(**settings):  # after its own 10 ms it drops what was to be written
             return FanoutCache(directory, shards=8, timeout=60, **settings)
 
+    mode = mode[len('memtable-') if mode.startswith('memtable-') else 0 :]
     if mode == 'published':
         start, seconds = (sys.argv[6:8] + ['0', '0'])[:2]
         mode_published(make, rng, operations, int(start), float(seconds))

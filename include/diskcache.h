@@ -289,7 +289,8 @@ typedef struct dcache dcache; /* an open directory, or a transaction on one */
  *   memtable_size 0         bytes of shared memory, at most, in which small values wait some 20 ms for
  *                           SQLite; 0: each write goes there at once. 64 KiB to 32 MiB make sense,
  *                           and are taken as they are used. Foreign processes and who opens with
- *                           NO_SHARED see a write within 50 ms, all others at once.
+ *                           NO_SHARED see a write within 50 ms, all others at once. The shards of
+ *                           a fanout share it.
  * or any other name: kept, and nothing else (programs rely on that; see dcache_setting_known). */
 struct dcache_setting {
     const char *name;

@@ -26,7 +26,7 @@ struct helper {
 
 static uint64_t largest_ring(struct store *store)
 {
-    uint64_t most = (uint64_t)store->settings.memtable_size;
+    uint64_t most = (uint64_t)store->settings.memtable_size / store->shards;
 
     return most < SHARED_RING_MOST ? most : SHARED_RING_MOST;
 }
@@ -113,9 +113,14 @@ static void work(struct helper *helper)
 
 /* ---- the thread ---- */
 
+/* What readers keep turns the ring, too, and then it is too small for what is read. */
 static bool has_work(struct store *store)
 {
-    return memtable_dirty(&store->shared) > 0;
+    const struct shared_memtable *m = &store->shared.segment->memtable;
+
+    return memtable_dirty(&store->shared) > 0 ||
+           (memtable_exists(&store->shared) &&
+            atomic_load(&m->tail) - atomic_load(&m->turn) >= atomic_load(&m->capacity));
 }
 
 static void sleep_until_stirred(struct helper *helper)

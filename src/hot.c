@@ -6,15 +6,17 @@
 
 #include <stdlib.h>
 
-#define FIRST_RING (UINT64_C(1) << 20) /* bytes; a cache that is hardly used is to cost no more */
-#define DIRTY_MOST (UINT64_C(2) << 20) /* bytes: what a transaction may have to wait for */
-#define LOOKUPS 32                     /* in SQLite, before it is worth a ring */
+#define FIRST_RING (UINT64_C(1) << 20)   /* bytes; a cache that is hardly used is to cost no more */
+#define DIRTY_MOST (UINT64_C(2) << 20)   /* bytes: what a transaction may have to wait for */
+#define OVERFULL_MOST (INT64_C(1) << 20) /* bytes */
+#define LOOKUPS 32                       /* in SQLite, before it is worth a ring */
 
 /* ---- the ring ---- */
 
 static uint64_t first_capacity(const struct store *store)
 {
-    uint64_t most = (uint64_t)store->settings.memtable_size, capacity = MEMTABLE_SMALLEST;
+    uint64_t most = (uint64_t)store->settings.memtable_size / store->shards;
+    uint64_t capacity = MEMTABLE_SMALLEST;
 
     while (2 * capacity <= most && 2 * capacity <= FIRST_RING)
         capacity *= 2;
@@ -80,6 +82,16 @@ static bool is_crowded(const struct shared *shared)
     return memtable_dirty(shared) > (most < DIRTY_MOST ? most : DIRTY_MOST);
 }
 
+/* Rows are evicted after they have been drained; who writes faster than that goes on is made to evict. */
+static bool is_overfull(const struct store *store)
+{
+    int64_t slack = store->settings.size_limit >> 7;
+
+    return store->settings.policy != POLICY_NONE && store->settings.cull_limit > 0 &&
+           atomic_load_explicit(&store->shared.segment->headroom, memory_order_relaxed) <
+               -(slack < OVERFULL_MOST ? slack : OVERFULL_MOST);
+}
+
 /* The append lock; the thread that has it for a transaction of its own would wait for ever. */
 static int lock(struct store *store, int64_t deadline)
 {
@@ -117,7 +129,7 @@ static int begin(struct hot_look *look, int64_t deadline)
         return rc;
     /* A handle that is told what its writes leave (left.h) is told by their commits. */
     if (cache->scope || cache->leave || !store_uses_memtable(store) || store->gone ||
-        store_seems_removed(store) || !store_settings_current(store) ||
+        store_seems_removed(store) || !store_settings_current(store) || is_overfull(store) ||
         memtable_is_shunned(&store->shared) || !helper_start(store))
         return HOT_PASS;
     store_watch(store);
