@@ -15,7 +15,7 @@ static const char *problem_name(enum dcache_problem_kind kind)
         [DCACHE_PROBLEM_SIZE] = "size",         [DCACHE_PROBLEM_TRUNCATED] = "truncated",
         [DCACHE_PROBLEM_STRAY] = "stray",       [DCACHE_PROBLEM_EMPTY_DIR] = "empty-dir",
         [DCACHE_PROBLEM_COUNT] = "count",       [DCACHE_PROBLEM_TOTAL] = "total",
-        [DCACHE_PROBLEM_UNKNOWN] = "unknown",
+        [DCACHE_PROBLEM_UNKNOWN] = "unknown",   [DCACHE_PROBLEM_DAMAGED] = "damaged",
     };
     size_t n = (size_t)kind;
 

@@ -160,7 +160,7 @@ struct figure {
     int64_t number;
 };
 
-enum { FIGURES = 10 };
+enum { FIGURES = 11 };
 
 static void list_figures(const struct dcache_stats *stats, int64_t volume,
                          struct figure figures[FIGURES])
@@ -174,6 +174,8 @@ static void list_figures(const struct dcache_stats *stats, int64_t volume,
          stats->evictions},
         {"timeouts", "timeouts_total", "counter", "Writes that gave up waiting for others",
          stats->timeouts},
+        {"damaged", "damaged_total", "counter",
+         "Values read that were not as they had been written", stats->damaged},
         {"count", "items", "gauge", "Items, expired ones included", stats->count},
         {"expired", "expired_items", "gauge", "Items that have expired and are still there",
          stats->expired},
@@ -251,6 +253,7 @@ static void print_text(const struct dcache_stats *stats, int64_t volume)
         printf("hit rate   %.1f %%\n", 100.0 * (double)stats->hits / (double)lookups);
     printf("evictions  %" PRId64 "\n", stats->evictions);
     printf("timeouts   %" PRId64 "\n", stats->timeouts);
+    printf("damaged    %" PRId64 "\n", stats->damaged);
     print_bytes("volume", volume);
     print_bytes("  files", stats->file_bytes);
     print_bytes("  database", stats->db_bytes);
@@ -301,7 +304,7 @@ static int run_stats(struct cli *cli, const struct args *args)
 }
 
 static const struct option_spec stats_options[] = {
-    {0, "reset", NULL, "set hits, misses, evictions and timeouts back to 0 afterwards"},
+    {0, "reset", NULL, "set all that is counted back to 0 afterwards"},
     {'w', "watch", NULL, "a line each second, with what happened in it, until interrupted"},
     {'i', "interval", "TIME", "as --watch, a line each so often"},
     {'n', "count", "NUMBER", "as --watch, and end after so many lines"},

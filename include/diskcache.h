@@ -284,6 +284,10 @@ typedef struct dcache dcache; /* an open directory, or a transaction on one */
  *                           pages than sqlite_cache_size
  *   disk_min_file_size 2^15 values from so many bytes (text: characters) on are files
  *   disk_pickle_protocol 5  for Python
+ *   checksums 0             1: files of values that are stored from now on have a checksum in their name.
+ *                           Whoever reads such a value compares (before he gets a descriptor of it);
+ *                           if it differs, the value is missing. dcache_check() compares in any case.
+ *                           (5.6.3 does not, and its files have none.)
  *   deque_maxlen -1         how many items the cache may have after a push to the queue NULL: those
  *                           beyond go, from the other side; -1: any number
  *   memtable_size 0         bytes of shared memory, at most, in which small values wait some 20 ms for
@@ -671,9 +675,10 @@ struct dcache_stats {
     int64_t db_bytes;   /* pages of the database */
     int64_t wal_bytes;  /* of the write-ahead log beside it */
     int64_t timeouts;   /* writes that gave up with TIMEOUT since the cache was made, or a reset */
+    int64_t damaged;    /* reads that met a value file which is not as it was written, since then */
 };
 
-/* `reset` 1: set hits, misses, evictions and timeouts back to 0 after reading them. */
+/* `reset` 1: set hits, misses, evictions, timeouts and damaged back to 0 after reading them. */
 DCACHE_API int dcache_stats(dcache *cache, int reset, struct dcache_stats *ret_stats);
 
 /* Give free pages of the database back to the file system (VACUUM), and empty the log. */
@@ -687,13 +692,16 @@ DCACHE_API int dcache_backup(dcache *cache, const char *directory);
 enum dcache_problem_kind {
     DCACHE_PROBLEM_DATABASE = 1, /* PRAGMA integrity_check reports */
     DCACHE_PROBLEM_MISSING,      /* a row's file is not there: fixed by removing the row */
-    DCACHE_PROBLEM_SIZE,         /* a file is longer than its row says: the row is corrected */
+    DCACHE_PROBLEM_SIZE,         /* a file is longer than its row says: the row is corrected, or
+                                    removed if the file is not as it was written */
     DCACHE_PROBLEM_TRUNCATED,    /* a file is shorter than its row says: the row is removed */
     DCACHE_PROBLEM_STRAY,        /* a value file that no row names: removed */
     DCACHE_PROBLEM_EMPTY_DIR,    /* an empty directory of the value files: removed */
     DCACHE_PROBLEM_COUNT,        /* the counter `count` is wrong: corrected */
     DCACHE_PROBLEM_TOTAL,        /* the counter `size` is wrong: corrected */
-    DCACHE_PROBLEM_UNKNOWN       /* not of the layout of a cache: left alone */
+    DCACHE_PROBLEM_UNKNOWN,      /* not of the layout of a cache: left alone */
+    DCACHE_PROBLEM_DAMAGED       /* a file has other bytes than were written: it and its row
+                                    are removed */
 };
 
 struct dcache_problem {

@@ -55,6 +55,7 @@ want meson 'describes the build' runs meson
 want ninja-build 'runs the build' runs ninja
 want pkg-config 'finds libraries' runs pkg-config
 want libsqlite3-dev 'SQLite, where a cache keeps its items' compiles sqlite3.h
+want libxxhash-dev 'checksums of value files, by its header alone' compiles xxhash.h
 want scdoc 'makes the manual pages' scdoc -v
 
 if [ "${1:-build}" = bench ]; then

@@ -50,7 +50,7 @@ static int fill_entry(struct dcache *cache, struct dcache *part, const struct dc
     if (rc == 0)
         rc = entry_fill(row, fd, options->flags, entry);
     else if (rc == DCACHE_NOT_FOUND)
-        *ret_again |= entry->status == 0;
+        *ret_again |= entry->status == 0 && !row->damaged;
     if (*ret_again)
         rc = dcache_get(cache, key, options, entry);
     entry->status = rc;

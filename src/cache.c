@@ -187,7 +187,8 @@ static int lookup(dcache *cache, const struct item *item, unsigned flags, struct
         if (rc < 0)
             break;
         rc = entry_open_file(cache->store, row, flags, ret_fd);
-        if (rc != DCACHE_NOT_FOUND || (missing && strcmp(missing, row->filename) == 0))
+        if (rc != DCACHE_NOT_FOUND || row->damaged ||
+            (missing && strcmp(missing, row->filename) == 0))
             break;
         free(missing);
         missing = os_strdup(row->filename);

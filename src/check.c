@@ -112,34 +112,51 @@ static int load_rows(struct check *check)
     return 0;
 }
 
+/* What the row says of its file, and what the file's name says of its bytes (F5). */
+static int judge_file(struct check *check, const struct victim *row, int64_t *ret_size,
+                      enum dcache_problem_kind *ret_kind, bool *ret_keep)
+{
+    int fd, rc = file_open(&check->store->files, row->filename, 0, &fd, ret_size);
+
+    *ret_keep = false;
+    *ret_kind = DCACHE_PROBLEM_MISSING;
+    if (rc < 0)
+        return rc == DCACHE_NOT_FOUND ? 0 : rc;
+    *ret_kind = *ret_size < row->size   ? DCACHE_PROBLEM_TRUNCATED
+                : *ret_size > row->size ? DCACHE_PROBLEM_SIZE
+                                        : DCACHE_PROBLEM_DAMAGED;
+    if (*ret_kind != DCACHE_PROBLEM_TRUNCATED) {
+        rc = file_verify_fd(row->filename, fd);
+        *ret_keep = rc == 0;
+    }
+    os_close(fd);
+    return rc == DCACHE_NOT_FOUND ? 0 : rc;
+}
+
 static int check_row(struct check *check, const struct victim *row)
 {
-    bool fix = check->fix && check->txn;
+    bool fix = check->fix && check->txn, keep;
+    enum dcache_problem_kind kind;
     int64_t size = 0;
-    int fd, rc;
+    int rc = judge_file(check, row, &size, &kind, &keep);
 
-    rc = file_open(&check->store->files, row->filename, 0, &fd, &size);
-    if (rc == 0)
-        os_close(fd);
-    if (rc == DCACHE_NOT_FOUND) {
-        rc = fix ? txn_drop(check->txn, row->rowid, row->size, NULL) : 0;
-        return rc < 0 ? rc : add(check, DCACHE_PROBLEM_MISSING, fix, "%s: missing", row->filename);
-    }
-    if (rc < 0 || size == row->size)
+    if (rc < 0 || (keep && size == row->size))
         return rc;
-    if (size < row->size) {
-        rc = fix ? txn_drop(check->txn, row->rowid, row->size, row->filename) : 0;
-        return rc < 0 ? rc
-                      : add(check, DCACHE_PROBLEM_TRUNCATED, fix, "%s: %lld bytes, not %lld",
-                            row->filename, (long long)size, (long long)row->size);
-    }
-    if (fix) {
+    if (fix && keep) {
         rc = row_set_size(check->db, row->rowid, size);
         check->txn->size = os_plus(check->txn->size, os_minus(size, row->size));
+    } else if (fix) {
+        rc = txn_drop(check->txn, row->rowid, row->size,
+                      kind == DCACHE_PROBLEM_MISSING ? NULL : row->filename);
     }
-    return rc < 0 ? rc
-                  : add(check, DCACHE_PROBLEM_SIZE, fix, "%s: %lld bytes, not %lld", row->filename,
-                        (long long)size, (long long)row->size);
+    if (rc < 0)
+        return rc;
+    if (kind == DCACHE_PROBLEM_MISSING)
+        return add(check, kind, fix, "%s: missing", row->filename);
+    if (kind == DCACHE_PROBLEM_DAMAGED)
+        return add(check, kind, fix, "%s: other bytes than were written", row->filename);
+    return add(check, kind, fix, "%s: %lld bytes, not %lld", row->filename, (long long)size,
+               (long long)row->size);
 }
 
 /* ---- files ---- */

@@ -211,16 +211,57 @@ int entry_check_file(struct store *store, const struct row *row)
     return rc;
 }
 
-int entry_open_file(struct store *store, const struct row *row, unsigned flags, int *ret_fd)
+static int read_file(struct row *row, int fd, int64_t size)
+{
+    char *memory;
+    int rc = file_read(fd, size, &memory);
+
+    if (rc == 0) {
+        row->memory->more = memory;
+        row->memory->more_size = (size_t)size;
+    }
+    return rc;
+}
+
+/* Whether the bytes are those that were stored: of what was read, or before it is handed out. */
+static int verify_file(struct store *store, struct row *row, int fd)
+{
+    const struct row_memory *memory = row->memory;
+    int rc;
+
+    if (!store->settings.checksums)
+        return 0;
+    rc = memory->more ? file_verify(row->filename, memory->more, memory->more_size)
+                      : file_verify_fd(row->filename, fd);
+    if (rc == DCACHE_NOT_FOUND) {
+        row->damaged = true;
+        atomic_fetch_add(&store->shared.segment->damaged, 1);
+    }
+    return rc;
+}
+
+int entry_open_file(struct store *store, struct row *row, unsigned flags, int *ret_fd)
 {
     int64_t size;
+    int fd, rc;
 
     *ret_fd = -1;
     if (!row->filename)
         return 0;
-    if (flags & (DCACHE_NO_VALUE | DCACHE_AS_STORED))
+    if (flags & DCACHE_NO_VALUE)
         return entry_check_file(store, row);
-    return file_open(&store->files, row->filename, row->size, ret_fd, &size);
+    rc = file_open(&store->files, row->filename, row->size, &fd, &size);
+    if (rc < 0)
+        return rc;
+    if (!(flags & (DCACHE_AS_FD | DCACHE_AS_STORED)))
+        rc = read_file(row, fd, size);
+    if (rc == 0)
+        rc = verify_file(store, row, fd);
+    if (rc == 0 && (flags & DCACHE_AS_FD) && !(flags & DCACHE_AS_STORED))
+        *ret_fd = fd;
+    else
+        os_close(fd);
+    return rc;
 }
 
 static int fill_stored(struct row *row, struct dcache_entry *entry)
@@ -237,30 +278,14 @@ static int fill_stored(struct row *row, struct dcache_entry *entry)
     return 0;
 }
 
-static int fill_from_file(struct row *row, int *fd, unsigned flags, struct dcache_entry *entry)
+static void fill_from_file(const struct row *row, struct dcache_entry *entry)
 {
-    struct stat st;
-    char *memory;
-    int rc;
-
-    if (flags & DCACHE_AS_FD) {
-        entry->value = dcache_fd(*fd);
-        *fd = -1;
-        return 0;
-    }
-    if (os_fstat(*fd, &st) < 0)
-        return os_fail_errno("stat a value file");
-    rc = file_read(*fd, st.st_size, &memory);
-    if (rc < 0)
-        return rc;
-    row->memory->more = memory;
-    entry->value = dcache_sized(entry->kind, memory, (size_t)st.st_size);
+    entry->value = dcache_sized(entry->kind, row->memory->more, row->memory->more_size);
     if (row->mode == MODE_PICKLE) {
         entry->value.type = DCACHE_BYTES;
         value_from_column(&entry->value, MODE_PICKLE);
         entry->kind = entry->value.type;
     }
-    return 0;
 }
 
 /* Text of a number, for a caller who wants whatever it is as a descriptor. */
@@ -316,11 +341,11 @@ int entry_fill(struct row *row, int fd, unsigned flags, struct dcache_entry *ret
     else if (flags & DCACHE_NO_VALUE)
         entry->value = dcache_none();
     else if (fd >= 0)
-        rc = fill_from_file(row, &fd, flags, entry);
+        entry->value = dcache_fd(fd);
+    else if (row->filename)
+        fill_from_file(row, entry);
     else if (flags & DCACHE_AS_FD)
         rc = fill_fd(entry);
-    if (fd >= 0)
-        os_close(fd);
     row->memory = NULL;
     if (rc < 0) {
         row_memory_free(entry->owned);

@@ -49,9 +49,10 @@ int64_t item_bytes(const struct item *item);
 /* Point in time from a duration and a point. Fails: INVALID (NaN). */
 int entry_expiry(double expire, double expire_at, double now, double *ret_time);
 
-/* Open the file of a row, if it has one and the flags ask for its value; else -1. It has to be there
- * in any case. Fails: NOT_FOUND. */
-int entry_open_file(struct store *store, const struct row *row, unsigned flags, int *ret_fd);
+/* Of a row with a file, if the flags ask for its value: read it, for entry_fill(), and see that it is what
+ * was stored; or, with DCACHE_AS_FD, open it; else -1. It has to be there in any case. Fails: NOT_FOUND
+ * (`row->damaged`: it is there, but not as it was written; that is counted). */
+int entry_open_file(struct store *store, struct row *row, unsigned flags, int *ret_fd);
 
 /* Whether the row's value can be had. */
 int entry_check_file(struct store *store, const struct row *row);

@@ -9,9 +9,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL /* of the header alone: nothing to be linked with */
+#include <xxhash.h>
+
 #define CHUNK (size_t)(1 << 18)
 #define TEMP_BEGINNING FILE_TEMP_PREFIX "%u-%08x" /* slot, life */
 #define RESERVED "cache.db"                       /* what begins so is SQLite's or ours */
+#define WITH_SUM 0x53554d31U                      /* in the mark of a name that has a sum, F5 */
+
+enum { SUM_AT = 7, MARK_AT = 12 }; /* in the 16 bytes of a name */
 
 /* ---- names ---- */
 
@@ -30,17 +36,19 @@ static void to_hex(char *out, const unsigned char *bytes, size_t size)
         (void)snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static int make_name(char name[FILE_NAME_SIZE])
+static int make_name(uint64_t sum, char name[FILE_NAME_SIZE])
 {
     unsigned char id[16];
     uint32_t mark;
     char hex[33];
 
-    if (os_random(id, 12) < 0)
+    if (os_random(id, MARK_AT) < 0)
         return os_fail_errno("random bytes for a file name");
-    mark = checksum(id, 12);
+    for (int i = SUM_AT; sum && i < MARK_AT; i++)
+        id[i] = (unsigned char)(sum >> (8 * (i - SUM_AT)));
+    mark = checksum(id, MARK_AT) ^ (sum ? WITH_SUM : 0);
     for (int i = 0; i < 4; i++)
-        id[12 + i] = (unsigned char)(mark >> (8 * i));
+        id[MARK_AT + i] = (unsigned char)(mark >> (8 * i));
     to_hex(hex, id, 16);
     (void)snprintf(name, FILE_NAME_SIZE, "%.2s/%.2s/%.28s.val", hex, hex + 2, hex + 4);
     return 0;
@@ -61,14 +69,12 @@ bool file_is_layout(const char *name)
            strcmp(name + 34, ".val") == 0;
 }
 
-bool file_is_marked(const char *name)
+/* The bytes of a name in the layout, and what its last four differ in from the checksum of the others. */
+static uint32_t read_name(const char *name, unsigned char id[16])
 {
-    char hex[33];
-    unsigned char id[16];
     uint32_t mark = 0;
+    char hex[33];
 
-    if (!file_is_layout(name))
-        return false;
     (void)snprintf(hex, sizeof hex, "%.2s%.2s%.28s", name, name + 3, name + 6);
     for (int i = 0; i < 16; i++) {
         char pair[3] = {hex[2 * i], hex[2 * i + 1], 0};
@@ -76,8 +82,35 @@ bool file_is_marked(const char *name)
         id[i] = (unsigned char)strtoul(pair, NULL, 16);
     }
     for (int i = 0; i < 4; i++)
-        mark |= (uint32_t)id[12 + i] << (8 * i);
-    return mark == checksum(id, 12);
+        mark |= (uint32_t)id[MARK_AT + i] << (8 * i);
+    return mark ^ checksum(id, MARK_AT);
+}
+
+bool file_is_marked(const char *name)
+{
+    unsigned char id[16];
+    uint32_t mark = file_is_layout(name) ? read_name(name, id) : 1;
+
+    return mark == 0 || mark == WITH_SUM;
+}
+
+static bool has_sum(const char *name)
+{
+    unsigned char id[16];
+
+    return file_is_layout(name) && read_name(name, id) == WITH_SUM;
+}
+
+/* Whether the bytes with that sum are those that the file was named after. */
+static bool is_sum_of(const char *name, uint64_t sum)
+{
+    unsigned char id[16];
+
+    (void)read_name(name, id);
+    for (int i = SUM_AT; i < MARK_AT; i++)
+        if (id[i] != (unsigned char)(sum >> (8 * (i - SUM_AT))))
+            return false;
+    return true;
 }
 
 bool file_is_temp(const char *name, uint32_t *ret_slot)
@@ -174,29 +207,37 @@ static int write_chunk(int fd, const void *data, size_t size, int64_t limit, int
     return 0;
 }
 
-static int write_stream(int fd, const struct dcache_value *value, int64_t limit, int64_t *done)
+static int write_stream(int fd, const struct dcache_value *value, int64_t limit, int64_t *done,
+                        uint64_t *ret_sum)
 {
     char *buffer = os_malloc(CHUNK);
     ssize_t got = 1;
     int rc = buffer ? 0 : DCACHE_NOMEM;
+    XXH3_state_t sum;
 
+    (void)XXH3_64bits_reset(&sum); /* fails for NULL only, as does the next */
     while (rc == 0 && got > 0) {
         got = next_chunk(value, buffer);
         if (got < 0)
             rc = (int)got;
         else if (got > 0)
             rc = write_chunk(fd, buffer, (size_t)got, limit, done);
+        if (rc == 0 && ret_sum)
+            (void)XXH3_64bits_update(&sum, buffer, (size_t)got);
     }
     free(buffer);
+    if (ret_sum)
+        *ret_sum = XXH3_64bits_digest(&sum);
     return rc;
 }
 
 int file_stage(const struct files *files, const struct dcache_value *value, int64_t limit,
-               char ret_temp[FILE_TEMP_SIZE], int64_t *ret_size)
+               char ret_temp[FILE_TEMP_SIZE], int64_t *ret_size, uint64_t *ret_sum)
 {
     char temp[FILE_TEMP_SIZE], hex[9];
     unsigned char id[4];
     int64_t done = 0;
+    uint64_t sum = 0;
     int fd, rc;
 
     if (os_random(id, sizeof id) < 0)
@@ -209,9 +250,11 @@ int file_stage(const struct files *files, const struct dcache_value *value, int6
         return rc == DCACHE_NOT_FOUND ? os_fail(DCACHE_GONE, "the directory is gone") : rc;
     }
     if (value->type == DCACHE_FD || value->type == DCACHE_READER)
-        rc = write_stream(fd, value, limit, &done);
+        rc = write_stream(fd, value, limit, &done, ret_sum ? &sum : NULL);
     else
         rc = write_chunk(fd, value->data, value->size, limit, &done);
+    if (rc == 0 && ret_sum && value->type != DCACHE_FD && value->type != DCACHE_READER)
+        sum = XXH3_64bits(value->data, value->size);
     if (rc == 0 && files->sync && os_fsync(fd) < 0)
         rc = os_fail_errno("sync %s", temp);
     os_close(fd);
@@ -221,6 +264,8 @@ int file_stage(const struct files *files, const struct dcache_value *value, int6
     }
     memcpy(ret_temp, temp, sizeof temp);
     *ret_size = done;
+    if (ret_sum)
+        *ret_sum = sum;
     return 0;
 }
 
@@ -258,11 +303,12 @@ static int make_parents(const struct files *files, const char *name)
     return rc < 0 && errno != EEXIST && errno != ENOENT ? -1 : 0;
 }
 
-int file_publish(const struct files *files, const char *temp, char ret_name[FILE_NAME_SIZE])
+int file_publish(const struct files *files, const char *temp, uint64_t sum,
+                 char ret_name[FILE_NAME_SIZE])
 {
     char name[FILE_NAME_SIZE];
     const char *last;
-    int parent, rc = make_name(name);
+    int parent, rc = make_name(sum, name);
 
     if (rc < 0)
         return rc;
@@ -396,6 +442,38 @@ int file_read(int fd, int64_t size, char **ret_memory)
     memory[size] = 0;
     *ret_memory = memory;
     return 0;
+}
+
+int file_verify(const char *name, const void *data, size_t size)
+{
+    return !has_sum(name) || is_sum_of(name, XXH3_64bits(data, size))
+               ? 0
+               : os_fail(DCACHE_NOT_FOUND, "%s is not as it was written", name);
+}
+
+int file_verify_fd(const char *name, int fd)
+{
+    char *buffer = has_sum(name) ? os_malloc(CHUNK) : NULL;
+    ssize_t got = 1;
+    int rc = buffer ? 0 : DCACHE_NOMEM;
+    XXH3_state_t sum;
+
+    if (!has_sum(name))
+        return 0;
+    (void)XXH3_64bits_reset(&sum);
+    while (rc == 0 && got > 0) {
+        got = os_read(fd, buffer, CHUNK);
+        if (got < 0)
+            rc = os_fail_errno("read %s", name);
+        else
+            (void)XXH3_64bits_update(&sum, buffer, (size_t)got);
+    }
+    free(buffer);
+    if (rc == 0 && !is_sum_of(name, XXH3_64bits_digest(&sum)))
+        rc = os_fail(DCACHE_NOT_FOUND, "%s is not as it was written", name);
+    if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        rc = os_fail_errno("rewind %s", name);
+    return rc;
 }
 
 int file_of_bytes(const void *data, size_t size, int *ret_fd)

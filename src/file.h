@@ -10,7 +10,10 @@
  *      container's process has the same slot each time that it starts.)
  *  F3  Names of ours end in a checksum of their beginning (file_is_marked). Files of 5.6.3 do not,
  *      and those may be waiting for their row: only age tells.
- *  F4  A published file never changes. */
+ *  F4  A published file never changes.
+ *  F5  With the setting `checksums`, 40 bits of a name are the beginning of the XXH3 of the file's bytes;
+ *      the mark of F3 tells that they are. A value that 5.6.3 stores has a file with a name of
+ *      5.6.3's, so a sum is never out of date. */
 #ifndef FILE_H
 #define FILE_H
 
@@ -29,12 +32,13 @@ struct files {
 };
 
 /* Write a value's bytes (TEXT, BYTES, PICKLE, FD, READER) to a new temporary file; `limit` is the
- * most bytes that it may have. Fails: TOO_BIG FULL IO CALLBACK READONLY; then there is no file. */
+ * most bytes that it may have, `ret_sum` for its name, if not NULL. Fails: TOO_BIG FULL IO CALLBACK READONLY; then there is no file. */
 int file_stage(const struct files *files, const struct dcache_value *value, int64_t limit,
-               char ret_temp[FILE_TEMP_SIZE], int64_t *ret_size);
+               char ret_temp[FILE_TEMP_SIZE], int64_t *ret_size, uint64_t *ret_sum);
 
-/* Rename a staged file to a new name in the layout. */
-int file_publish(const struct files *files, const char *temp, char ret_name[FILE_NAME_SIZE]);
+/* Rename a staged file to a new name in the layout; F5, unless `sum` is 0. */
+int file_publish(const struct files *files, const char *temp, uint64_t sum,
+                 char ret_name[FILE_NAME_SIZE]);
 
 /* Remove a file and its directories if they are empty then. A file that is not there is no error. */
 int file_remove(const struct files *files, const char *name);
@@ -51,6 +55,11 @@ int file_open(const struct files *files, const char *name, int64_t size, int *re
 /* `size` bytes of an open file in memory of the caller's, and a NUL after them.
  * Fails: NOT_FOUND (it has become shorter), TOO_BIG (for the memory of the machine). */
 int file_read(int fd, int64_t size, char **ret_memory);
+
+/* Whether bytes, or all that an open file has from its start on, where it is afterwards, are those that
+ * a file of that name was made of; of names without a sum nothing is known, and that is no failure. Fails: NOT_FOUND (others), and what reading may. */
+int file_verify(const char *name, const void *data, size_t size);
+int file_verify_fd(const char *name, int fd);
 
 /* A descriptor at the start of bytes that are in no file. */
 int file_of_bytes(const void *data, size_t size, int *ret_fd);

@@ -101,7 +101,7 @@ static void flush_notes(struct dcache *cache)
     segment = cache->store->shared.segment;
     if (atomic_load(&segment->accesses) == 0 &&
         atomic_load(&segment->hits) + atomic_load(&segment->misses) == 0) {
-        if (atomic_load(&segment->timeouts) == 0)
+        if (atomic_load(&segment->timeouts) + atomic_load(&segment->damaged) == 0)
             return;
         patience = cache->timeout < 0.05 ? cache->timeout : 0.05;
     }

@@ -235,7 +235,7 @@ static int entry_of_row(struct dcache_iter *iter, struct row *row, struct dcache
         rc = entry_open_file(iter->cache->store, row, get.flags, &fd);
     if (rc == 0)
         return entry_fill(row, fd, get.flags, ret_entry);
-    if (rc != DCACHE_NOT_FOUND)
+    if (rc != DCACHE_NOT_FOUND || row->damaged)
         return rc;
     if (!row->raw)
         key.type = DCACHE_PICKLE;

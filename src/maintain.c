@@ -74,6 +74,8 @@ static int read_stats(dcache *cache, struct db *db, struct dcache_stats *stats)
     if (rc == 0)
         rc = settings_counter(db, "timeouts", &stats->timeouts);
     if (rc == 0)
+        rc = settings_counter(db, "damaged", &stats->damaged);
+    if (rc == 0)
         rc = txn_counters(cache->scope, db, &stats->count, &stats->file_bytes);
     if (rc == 0)
         rc = row_count_expired(db, os_now(), &stats->expired);
@@ -82,6 +84,7 @@ static int read_stats(dcache *cache, struct db *db, struct dcache_stats *stats)
     stats->hits = os_plus(stats->hits, (int64_t)atomic_load(&segment->hits));
     stats->misses = os_plus(stats->misses, (int64_t)atomic_load(&segment->misses));
     stats->timeouts = os_plus(stats->timeouts, (int64_t)atomic_load(&segment->timeouts));
+    stats->damaged = os_plus(stats->damaged, (int64_t)atomic_load(&segment->damaged));
     if (rc == 0 && os_fstatat(cache->store->files.dir, DB_NAME "-wal", &log) == 0)
         stats->wal_bytes = log.st_size;
     return rc;
@@ -104,6 +107,8 @@ static int reset_stats(dcache *cache, struct dcache_stats *stats)
         rc = settings_counter_set(txn.db, "evictions", 0);
     if (rc == 0)
         rc = settings_counter_set(txn.db, "timeouts", 0);
+    if (rc == 0)
+        rc = settings_counter_set(txn.db, "damaged", 0);
     if (rc == 0)
         rc = txn_commit(&txn);
     txn_end(&txn);
@@ -136,6 +141,7 @@ static void add_stats(struct dcache_stats *total, const struct dcache_stats *sta
     total->db_bytes = os_plus(total->db_bytes, stats->db_bytes);
     total->wal_bytes = os_plus(total->wal_bytes, stats->wal_bytes);
     total->timeouts = os_plus(total->timeouts, stats->timeouts);
+    total->damaged = os_plus(total->damaged, stats->damaged);
 }
 
 int dcache_stats(dcache *cache, int reset, struct dcache_stats *ret_stats)

@@ -410,7 +410,8 @@ int dcache_peek_at(dcache *cache, const char *prefix, enum dcache_side side, int
             break;
         }
         /* The value was replaced or taken just now: look again. */
-        if (rc != DCACHE_NOT_FOUND || (missing && strcmp(missing, row.filename) == 0))
+        if (rc != DCACHE_NOT_FOUND || row.damaged ||
+            (missing && strcmp(missing, row.filename) == 0))
             break;
         free(missing);
         missing = os_strdup(row.filename);

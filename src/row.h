@@ -22,7 +22,8 @@ enum policy { POLICY_NONE, POLICY_STORED, POLICY_USED, POLICY_FREQUENT };
 
 /* What the pointers of a row that was read point into. */
 struct row_memory {
-    void *more;                  /* contents of the value's file, once read */
+    void *more; /* contents of the value's file, once read */
+    size_t more_size;
     struct dcache_stored stored; /* for DCACHE_AS_STORED */
     char data[];
 };
@@ -40,6 +41,7 @@ struct row {
     int mode;
     const char *filename;      /* of the layout's separator, or NULL */
     struct dcache_value value; /* as stored */
+    bool damaged;              /* entry_open_file(): its file is not what was stored */
     struct row_memory *memory; /* NULL when they are borrowed */
 };
 

@@ -59,11 +59,13 @@ static const struct known known[] = {
     {"disk_pickle_protocol", FIELD(pickle_protocol), 5, 0, 255, NULL},
     {"deque_maxlen", FIELD(deque_maxlen), -1, -1, INT64_MAX, NULL},
     {"memtable_size", FIELD(memtable_size), 0, 0, INT64_MAX, NULL},
+    {"checksums", FIELD(checksums), 0, 0, 1, NULL},
 };
 #define KNOWN (sizeof known / sizeof *known)
 #define KNOWN_OF_FORMAT 12 /* the rest has a row only where it has been set */
 
-static const char *const counters[] = {"count", "size", "hits", "misses", "evictions", "timeouts"};
+static const char *const counters[] = {"count",     "size",     "hits",   "misses",
+                                       "evictions", "timeouts", "damaged"};
 #define COUNTERS (sizeof counters / sizeof *counters)
 #define COUNTERS_OF_FORMAT 4 /* 5.6.3 has not the others: made when the first one happens */
 

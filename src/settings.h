@@ -29,6 +29,7 @@ struct settings {
     _Atomic int64_t pickle_protocol;
     _Atomic int64_t deque_maxlen;  /* -1: none */
     _Atomic int64_t memtable_size; /* bytes at most; 0: no memtable */
+    _Atomic int64_t checksums;
 };
 
 /* Those of a new cache that is one of so many shards: the limit of size is of all of them together. */
@@ -64,7 +65,7 @@ int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *r
 /* deque_maxlen as the transaction of this connection sees it, which may have changed it. */
 int settings_maxlen(struct db *db, int64_t *ret_maxlen);
 
-/* A counter: count, size, hits, misses, evictions, timeouts; 0 when its row is missing. */
+/* A counter: count, size, hits, misses, evictions, timeouts, damaged; 0 when its row is missing. */
 int settings_counter(struct db *db, const char *name, int64_t *ret_value);
 int settings_counter_add(struct db *db, const char *name, int64_t delta);
 int settings_counter_set(struct db *db, const char *name, int64_t value);

@@ -102,6 +102,7 @@ struct shared_segment {
     _Atomic uint64_t hits;           /* not yet in the database */
     _Atomic uint64_t misses;
     _Atomic uint64_t timeouts; /* of writes */
+    _Atomic uint64_t damaged;  /* values that were not as they had been written */
     struct shared_access access[SHARED_ACCESS_SLOTS];
     struct shared_bell bell[SHARED_BELLS];
     _Atomic uint64_t tickets; /* given to waiters */

@@ -339,7 +339,7 @@ static int finish_outer(struct txn *txn)
     if (rc == 0 && atomic_load(&segment->accesses) >= FLUSH_ACCESSES)
         rc = txn_flush_accesses(txn);
     if (rc == 0 &&
-        (atomic_load(&segment->timeouts) > 0 ||
+        (atomic_load(&segment->timeouts) > 0 || atomic_load(&segment->damaged) > 0 ||
          atomic_load(&segment->hits) + atomic_load(&segment->misses) >= FLUSH_STATISTICS))
         rc = txn_flush_statistics(txn);
     if (rc == 0)
@@ -385,6 +385,7 @@ static int finish_inner(struct txn *txn)
     outer->hits += txn->hits;
     outer->misses += txn->misses;
     outer->timeouts += txn->timeouts;
+    outer->damaged += txn->damaged;
     left_join(&outer->left, txn->left);
     txn->left = NULL;
     txn->open = false;
@@ -420,6 +421,7 @@ void txn_undo(struct txn *txn)
     atomic_fetch_add(&segment->hits, txn->hits);
     atomic_fetch_add(&segment->misses, txn->misses);
     atomic_fetch_add(&segment->timeouts, txn->timeouts);
+    atomic_fetch_add(&segment->damaged, txn->damaged);
     txn->db->policy_index = 0; /* it may have been made in here */
     if (!txn->outer) {
         /* Closing the connection rolls back too, should the statement itself fail. */
@@ -471,6 +473,8 @@ int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, 
     struct store *store = txn->cache->store;
     int rc = store_enter(store); /* a child's file is not in its parent's name (F2) */
     unsigned generation = store->pool.generation;
+    struct made_file *file;
+    uint64_t *sum;
 
     if (rc == 0 && store->read_only)
         rc = os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);
@@ -478,15 +482,18 @@ int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, 
         rc = reserve_made(txn, 1);
     if (rc < 0)
         return rc;
-    rc = file_stage(&store->files, value, limit, txn->made[txn->made_count].name, ret_size);
+    file = &txn->made[txn->made_count];
+    file->sum = 0;
+    sum = store->settings.checksums ? &file->sum : NULL;
+    rc = file_stage(&store->files, value, limit, file->name, ret_size, sum);
     if (rc == DCACHE_GONE && !txn->cache->scope) {
         rc = store_revive(store, generation, txn->deadline);
         if (rc == 0)
-            rc = file_stage(&store->files, value, limit, txn->made[txn->made_count].name, ret_size);
+            rc = file_stage(&store->files, value, limit, file->name, ret_size, sum);
     }
     if (rc < 0)
         return rc;
-    txn->made[txn->made_count].other = NULL;
+    file->other = NULL;
     *ret_index = txn->made_count++;
     return 0;
 }
@@ -495,7 +502,7 @@ int txn_publish(struct txn *txn, size_t index, const char **ret_name)
 {
     struct made_file *file = &txn->made[index];
     char name[FILE_NAME_SIZE];
-    int rc = file_publish(&txn->cache->store->files, file->name, name);
+    int rc = file_publish(&txn->cache->store->files, file->name, file->sum, name);
 
     if (rc < 0)
         return rc;
@@ -639,15 +646,19 @@ int txn_flush_statistics(struct txn *txn)
     uint64_t hits = atomic_exchange(&segment->hits, 0);
     uint64_t misses = atomic_exchange(&segment->misses, 0);
     uint64_t timeouts = atomic_exchange(&segment->timeouts, 0);
+    uint64_t damaged = atomic_exchange(&segment->damaged, 0);
     int rc = settings_counter_add(txn->db, "hits", (int64_t)hits);
 
     if (rc == 0)
         rc = settings_counter_add(txn->db, "misses", (int64_t)misses);
     if (rc == 0)
         rc = settings_counter_add(txn->db, "timeouts", (int64_t)timeouts);
+    if (rc == 0)
+        rc = settings_counter_add(txn->db, "damaged", (int64_t)damaged);
     txn->hits += hits;
     txn->misses += misses;
     txn->timeouts += timeouts;
+    txn->damaged += damaged;
     return rc;
 }
 

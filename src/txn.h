@@ -30,6 +30,7 @@
 
 struct made_file {
     char name[FILE_TEMP_SIZE]; /* the temporary one until published; owned: see also `other` */
+    uint64_t sum;              /* F5; 0: none */
     char *other;               /* a name of a binding's own choice, or NULL */
 };
 
@@ -50,7 +51,7 @@ struct txn {
     int64_t evictions;
     struct left_batch *left; /* for the owner of the handle, once this is committed */
     bool settings_changed;
-    uint64_t hits, misses, timeouts; /* taken from the segment: back they go if this is undone */
+    uint64_t hits, misses, timeouts, damaged; /* taken from the segment: back they go if undone */
     bool
         aside; /* of the library's own, which can wait for another time: no timeout to be counted */
 };
@@ -133,7 +134,7 @@ void txn_checkpoint(struct store *store, int wal_frames);
 /* Bring the access records of the segment to the database. */
 int txn_flush_accesses(struct txn *txn);
 
-/* Hits, misses and timeouts of the segment to the database. */
+/* Hits, misses, timeouts and damaged values of the segment to the database. */
 int txn_flush_statistics(struct txn *txn);
 
 /* Whether a file goes away with the COMMIT of this scope or one around it, and is no stray. */

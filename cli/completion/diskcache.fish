@@ -141,7 +141,7 @@ complete -c diskcache -n '__fish_seen_subcommand_from ls' -s r -l reverse -d 'th
 complete -c diskcache -n '__fish_seen_subcommand_from ls' -s n -l limit -r -d 'at most so many'
 complete -c diskcache -n '__fish_seen_subcommand_from ls' -s 0 -l zero -d 'end keys with NUL and escape nothing, for xargs -0'
 complete -c diskcache -f -n "not __fish_seen_subcommand_from $names" -a stats -d 'print hits, misses, evictions, timeouts and sizes'
-complete -c diskcache -n '__fish_seen_subcommand_from stats' -l reset -d 'set hits, misses, evictions and timeouts back to 0 afterwards'
+complete -c diskcache -n '__fish_seen_subcommand_from stats' -l reset -d 'set all that is counted back to 0 afterwards'
 complete -c diskcache -n '__fish_seen_subcommand_from stats' -s w -l watch -d 'a line each second, with what happened in it, until interrupted'
 complete -c diskcache -n '__fish_seen_subcommand_from stats' -s i -l interval -r -d 'as --watch, a line each so often'
 complete -c diskcache -n '__fish_seen_subcommand_from stats' -s n -l count -r -d 'as --watch, and end after so many lines'

@@ -496,6 +496,7 @@ _PROBLEMS = {
     7: (UserWarning, 'Settings.count != COUNT(Cache.key); %s != %s'),
     8: (UserWarning, 'Settings.size != SUM(Cache.size); %s != %s'),
     9: (UnknownFileWarning, 'unknown file: %s'),
+    10: (UserWarning, 'damaged file: %s'),
 }
 _COUNTERS = (7, 8)
 _NUMBERS = re.compile(r'(-?\d+)(?: bytes)?, not (-?\d+)$')

@@ -32,6 +32,16 @@ s 'diskcache check | cut -d: -f1; diskcache get big'
 s 'diskcache check --fix | sed "s/:.* (/: (/"'
 t diskcache check
 t diskcache ls
+echo "--- checksums"
+t diskcache config checksums 1
+s 'pattern 50000 | diskcache set big -'
+s 'printf X | dd of=$(find cache -name "*.val") bs=1 seek=777 conv=notrunc status=none'
+s 'diskcache get big; echo $?; diskcache stats | grep damaged'
+s 'diskcache check | cut -d: -f1,3'
+s 'diskcache check --json | grep -o "\"kind\": \"[a-z-]*\""'
+s 'diskcache check --fix | sed "s/:.* (/: (/"'
+t diskcache check
+t diskcache config checksums 0
 echo "--- backup, compact, clear"
 s 'pattern 50000 | diskcache set big -'
 t diskcache backup copy

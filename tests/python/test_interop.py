@@ -285,6 +285,35 @@ def test_averages_and_throttles_go_on(writer, reader, tmp_path):
         assert slept == [0.5, 0.5]
 
 
+@pytest.mark.parametrize('kind', ['Cache', 'FanoutCache'])
+def test_checksums_are_nothing_to_5_6_3(ours, tmp_path, kind):
+    with getattr(ours, kind)(tmp_path, checksums=1) as cache:
+        cache['a'], cache['b'], cache['c'] = b'a' * 50_000, 'b' * 50_000, list(range(20_000))
+    with getattr(packages.oracle, kind)(tmp_path) as cache:
+        assert (cache['a'], cache['b']) == (b'a' * 50_000, 'b' * 50_000)
+        assert cache.check(fix=True) == []
+        cache['b'], cache['d'] = 'B' * 60_000, b'd' * 50_000
+        del cache['a']
+        assert cache.check() == []
+    with getattr(ours, kind)(tmp_path) as cache:
+        assert (cache['b'], cache['c']) == ('B' * 60_000, list(range(20_000)))
+        assert (cache['d'], 'a' in cache) == (b'd' * 50_000, False)
+        assert (cache.check(), cache.stats().damaged) == ([], 0)
+
+
+def test_an_altered_value_with_a_checksum_is_missing(ours, tmp_path):
+    with ours.Cache(tmp_path, checksums=1) as cache:
+        cache['k'] = list(range(20_000))
+        (path,) = tmp_path.glob('*/*/*.val')
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        assert cache.get('k') is None and cache.stats().damaged == 1
+        (warning,) = cache.check(fix=True)
+        assert str(warning.message) == 'damaged file: %s' % path
+        assert len(cache) == 0
+
+
 WORKER = """
 import os, random, sys
 import packages

@@ -30,6 +30,12 @@ static void large_k(struct place *p)
     must_set(p->cache, "k", large('o'), EXPIRY, "t");
 }
 
+static void checksums_k(struct place *p)
+{
+    assert_int_equal(dcache_setting_set(p->cache, "checksums", INT(1)), 0);
+    large_k(p);
+}
+
 static void expired_k(struct place *p)
 {
     assert_int_equal(dcache_setting_set(p->cache, "cull_limit", INT(0)), 0);
@@ -703,6 +709,7 @@ const struct scenario scenarios[] = {
     {"set: small over large", large_k, set_small, 0, 0},
     {"set: large over large", large_k, set_large, 0, 0},
     {"set: stream over large", large_k, set_stream, 0, 0},
+    {"set: stream over large, checksums", checksums_k, set_stream, 0, 0},
     {"set: descriptor over large, keeping the expiry", large_k, set_descriptor, 0, 0},
     {"set: stored over large", large_k, set_stored, 0, 0},
     {"set: others have to go", crowded, set_large, 0, EVICTS},
@@ -771,6 +778,8 @@ const struct scenario scenarios[] = {
     {"get: small", small_k, get_small, 0, READS},
     {"get: large", large_k, get_large, 0, READS},
     {"get: descriptor", large_k, get_descriptor, 0, READS},
+    {"get: large, checksums", checksums_k, get_large, 0, READS},
+    {"get: descriptor, checksums", checksums_k, get_descriptor, 0, READS},
     {"get: number as descriptor", several, get_number_descriptor, 0, READS},
     {"get: not there", NULL, get_small, DCACHE_NOT_FOUND, READS},
     {"contains", large_k, contains, 0, READS},

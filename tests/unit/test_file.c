@@ -36,9 +36,10 @@ static const char *published(const char *contents)
     struct dcache_value value = dcache_text(contents);
     char temp[FILE_TEMP_SIZE];
     int64_t size;
+    uint64_t sum = 0;
 
-    assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size), 0);
-    assert_int_equal(file_publish(&files, temp, name), 0);
+    assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size, &sum), 0);
+    assert_int_equal(file_publish(&files, temp, sum, name), 0);
     return name;
 }
 
@@ -130,16 +131,17 @@ static void staged_file_is_temporary_and_published_one_in_the_layout(void **stat
     char temp[FILE_TEMP_SIZE], name[FILE_NAME_SIZE], *contents;
     uint32_t slot = 0;
     int64_t size = 0;
+    uint64_t sum = 0;
     size_t read = 0;
     struct stat st;
 
     (void)state;
-    assert_int_equal(file_stage(&files, &value, 100, temp, &size), 0);
+    assert_int_equal(file_stage(&files, &value, 100, temp, &size, &sum), 0);
     assert_int_equal(size, 3);
     assert_true(file_is_temp(temp, &slot));
     assert_int_equal(slot, 12);
     assert_true(exists(in("d/%s", temp)));
-    assert_int_equal(file_publish(&files, temp, name), 0);
+    assert_int_equal(file_publish(&files, temp, sum, name), 0);
     assert_false(exists(in("d/%s", temp)));
     contents = read_file(in("d/%s", name), &read);
     assert_int_equal(read, 3);
@@ -156,13 +158,14 @@ static void staging_more_than_the_limit_leaves_no_file(void **state)
     struct dcache_value value = dcache_bytes("12345", 5);
     char temp[FILE_TEMP_SIZE] = "untouched";
     int64_t size = 99;
+    uint64_t sum = 0;
 
     (void)state;
-    assert_int_equal(file_stage(&files, &value, 4, temp, &size), DCACHE_TOO_BIG);
+    assert_int_equal(file_stage(&files, &value, 4, temp, &size, &sum), DCACHE_TOO_BIG);
     assert_string_equal(temp, "untouched");
     assert_int_equal(size, 99);
     assert_int_equal(count_temporary(in("d")), 0);
-    assert_int_equal(file_stage(&files, &value, 5, temp, &size), 0);
+    assert_int_equal(file_stage(&files, &value, 5, temp, &size, &sum), 0);
 }
 
 struct source {
@@ -186,9 +189,10 @@ static void reader_is_read_to_its_end(void **state)
     struct dcache_value value = dcache_reader(give, &source);
     char temp[FILE_TEMP_SIZE];
     int64_t size = 0;
+    uint64_t sum = 0;
 
     (void)state;
-    assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size), 0);
+    assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size, &sum), 0);
     assert_int_equal(size, 3 * 262144);
     assert_int_equal(size_of(in("d/%s", temp)), 3 * 262144);
 }
@@ -203,8 +207,9 @@ static void reader_that_fails_or_lies_leaves_no_file(void **state)
         struct dcache_value value = dcache_reader(give, &source);
         char temp[FILE_TEMP_SIZE];
         int64_t size;
+        uint64_t sum = 0;
 
-        assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size), DCACHE_CALLBACK);
+        assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size, &sum), DCACHE_CALLBACK);
         assert_int_equal(count_temporary(in("d")), 0);
     }
 }
@@ -214,6 +219,7 @@ static void descriptor_is_read_from_its_position(void **state)
     struct dcache_value value;
     char temp[FILE_TEMP_SIZE], *contents;
     int64_t size = 0;
+    uint64_t sum = 0;
     int fd;
 
     (void)state;
@@ -221,14 +227,14 @@ static void descriptor_is_read_from_its_position(void **state)
     fd = open(in("source"), O_RDONLY | O_CLOEXEC);
     assert_int_equal(lseek(fd, 9, SEEK_SET), 9);
     value = dcache_fd(fd);
-    assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size), 0);
+    assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size, &sum), 0);
     assert_int_equal(size, 4);
     contents = read_file(in("d/%s", temp), NULL);
     assert_string_equal(contents, "kept");
     free(contents);
     (void)close(fd);
     value = dcache_fd(9999);
-    assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size), DCACHE_IO);
+    assert_int_equal(file_stage(&files, &value, INT64_MAX, temp, &size, &sum), DCACHE_IO);
     assert_int_equal(count_temporary(in("d")), 1);
 }
 
@@ -237,12 +243,13 @@ static void staging_in_a_directory_that_is_gone_says_so(void **state)
     struct dcache_value value = dcache_bytes("x", 1);
     char temp[FILE_TEMP_SIZE], name[FILE_NAME_SIZE];
     int64_t size;
+    uint64_t sum = 0;
 
     (void)state;
-    assert_int_equal(file_stage(&files, &value, 9, temp, &size), 0);
+    assert_int_equal(file_stage(&files, &value, 9, temp, &size, &sum), 0);
     remove_tree(in("d"));
-    assert_int_equal(file_publish(&files, temp, name), DCACHE_GONE);
-    assert_int_equal(file_stage(&files, &value, 9, temp, &size), DCACHE_GONE);
+    assert_int_equal(file_publish(&files, temp, sum, name), DCACHE_GONE);
+    assert_int_equal(file_stage(&files, &value, 9, temp, &size, &sum), DCACHE_GONE);
 }
 
 static void publishing_a_swept_file_says_gone(void **state)
@@ -250,7 +257,8 @@ static void publishing_a_swept_file_says_gone(void **state)
     char name[FILE_NAME_SIZE];
 
     (void)state;
-    assert_int_equal(file_publish(&files, "cache.db-new-12-0123456789abcdef", name), DCACHE_GONE);
+    assert_int_equal(file_publish(&files, "cache.db-new-12-0123456789abcdef", 0, name),
+                     DCACHE_GONE);
 }
 
 /* ---- read ---- */
@@ -384,13 +392,14 @@ static void publishing_does_not_follow_a_link_out_of_the_directory(void **state)
     char temp[FILE_TEMP_SIZE], name[FILE_NAME_SIZE];
     struct dcache_value value = dcache_bytes("x", 1);
     int64_t size;
+    uint64_t sum = 0;
 
     (void)state;
     assert_int_equal(mkdir(in("out"), 0700), 0);
     for (int i = 0; i < 256; i++)
         assert_int_equal(symlink("../out", in("d/%02x", i)), 0);
-    assert_int_equal(file_stage(&files, &value, 9, temp, &size), 0);
-    assert_true(file_publish(&files, temp, name) < 0); /* an error, and not a file elsewhere */
+    assert_int_equal(file_stage(&files, &value, 9, temp, &size, &sum), 0);
+    assert_true(file_publish(&files, temp, sum, name) < 0); /* an error, and not a file elsewhere */
     assert_int_equal(count_ending(in("out"), ".val"), 0);
 }
 

@@ -445,10 +445,11 @@ static void shared_and_unshared_openers_do_not_sweep_each_other(void **state)
     dcache *without = opened(DCACHE_NO_SHARED), *with;
     char temp[FILE_TEMP_SIZE];
     int64_t size;
+    uint64_t sum = 0;
 
     (void)state;
     assert_int_equal(put(without, "k", "v"), 0);
-    assert_int_equal(file_stage(&without->store->files, &value, 100, temp, &size), 0);
+    assert_int_equal(file_stage(&without->store->files, &value, 100, temp, &size, &sum), 0);
     with = opened(0);
     assert_int_equal(problems(with, 1), 0); /* its writer may be alive: only age would tell */
     assert_true(exists(in("c/%s", temp)));

@@ -241,6 +241,116 @@ static void truncated_file_is_no_value_and_a_longer_one_is(void **state)
     dcache_close(c);
 }
 
+static dcache *opened_with_checksums(void)
+{
+    dcache *c = NULL;
+
+    assert_int_equal(open_setting(cache(), "checksums", dcache_int(1), &c), 0);
+    return c;
+}
+
+/* The n-th byte of the value's file becomes another one. */
+static void change_byte(long n)
+{
+    char byte;
+    int fd = open(value_file(), O_RDWR | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, n), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, n), 1);
+    (void)close(fd);
+}
+
+static void altered_file_is_a_miss_counted_and_found_by_check(void **state)
+{
+    struct dcache_value key = dcache_text("k");
+    struct dcache_get_options as_fd = DCACHE_OPTIONS(struct dcache_get_options);
+    struct dcache_report report;
+    struct dcache_stats stats;
+    struct dcache_entry e;
+    dcache *c = opened_with_checksums();
+
+    (void)state;
+    assert_int_equal(put_bytes(c, "k", 'x', 50000), 0);
+    change_byte(49999);
+    assert_int_equal(dcache_get(c, &key, NULL, &e), DCACHE_NOT_FOUND);
+    assert_int_equal(dcache_get_many(c, &key, 1, NULL, &e), 0);
+    assert_int_equal(e.status, DCACHE_NOT_FOUND);
+    as_fd.flags = DCACHE_AS_FD;
+    assert_int_equal(dcache_get(c, &key, &as_fd, &e), DCACHE_NOT_FOUND);
+    assert_int_equal(dcache_stats(c, 0, &stats), 0);
+    assert_int_equal(stats.damaged, 3);
+    change_byte(49999);
+    assert_int_equal(has_bytes(c, "k", 'x', 50000), 1);
+    change_byte(0);
+    assert_int_equal(dcache_check(c, 1, &report), 0);
+    assert_int_equal(report.count, 1);
+    assert_int_equal(report.problems[0].kind, DCACHE_PROBLEM_DAMAGED);
+    assert_int_equal(report.problems[0].fixed, 1);
+    dcache_report_clear(&report);
+    assert_int_equal(count_of(c), 0);
+    dcache_close(c);
+    c = opened();
+    assert_int_equal(dcache_stats(c, 1, &stats), 0);
+    assert_int_equal(stats.damaged, 3); /* kept with the cache, until they are reset */
+    assert_int_equal(dcache_stats(c, 0, &stats), 0);
+    assert_int_equal(stats.damaged, 0);
+    dcache_close(c);
+}
+
+static void altered_file_of_a_queue_is_in_nobodys_way(void **state)
+{
+    struct dcache_value value = dcache_text("second");
+    struct dcache_entry e;
+    dcache *c = opened_with_checksums();
+
+    (void)state;
+    assert_int_equal(put_bytes(c, "k", 'x', 50000), 0);
+    change_byte(1234);
+    assert_int_equal(put(c, "l", "second"), 0);
+    assert_int_equal(dcache_popitem(c, DCACHE_FRONT, NULL, &e), 0);
+    assert_int_equal(e.value.size, value.size);
+    dcache_entry_clear(&e);
+    assert_int_equal(count_of(c), 0);
+    assert_int_equal(problems(c, 0), 0);
+    dcache_close(c);
+}
+
+static void longer_file_with_a_checksum_is_a_miss(void **state)
+{
+    struct dcache_report report;
+    dcache *c = opened_with_checksums();
+
+    (void)state;
+    assert_int_equal(put_bytes(c, "k", 'x', 50000), 0);
+    assert_int_equal(truncate(value_file(), 60000), 0);
+    assert_int_equal(has_bytes(c, "k", 'x', 50000), 0);
+    assert_int_equal(dcache_check(c, 1, &report), 0);
+    assert_int_equal(report.problems[0].kind, DCACHE_PROBLEM_SIZE);
+    dcache_report_clear(&report);
+    assert_int_equal(count_of(c), 0);
+    assert_int_equal(problems(c, 0), 0);
+    dcache_close(c);
+}
+
+/* As 5.6.3 names its files. */
+static void file_without_a_checksum_is_taken_as_it_is(void **state)
+{
+    dcache *c = opened();
+
+    (void)state;
+    assert_int_equal(put_bytes(c, "k", 'x', 50000), 0);
+    dcache_close(c);
+    c = opened_with_checksums();
+    assert_int_equal(has_bytes(c, "k", 'x', 50000), 1);
+    change_byte(7);
+    assert_int_equal(has_bytes(c, "k", 'x', 50000), 0);
+    assert_int_equal(absent(c, "k"), 0);
+    assert_int_equal(problems(c, 0), 0);
+    dcache_close(c);
+}
+
 static void what_stands_in_for_a_value_file_is_not_read(void **state)
 {
     static const char *const stand_ins[] = {"mkfifo", "mkdir", "ln -s /etc/passwd"};
@@ -677,6 +787,10 @@ int main(void)
         TEST(limit_of_file_size_counts_as_a_full_disk),
         TEST(value_whose_file_is_missing_is_not_there_in_any_way),
         TEST(truncated_file_is_no_value_and_a_longer_one_is),
+        TEST(altered_file_is_a_miss_counted_and_found_by_check),
+        TEST(altered_file_of_a_queue_is_in_nobodys_way),
+        TEST(longer_file_with_a_checksum_is_a_miss),
+        TEST(file_without_a_checksum_is_taken_as_it_is),
         TEST(what_stands_in_for_a_value_file_is_not_read),
         TEST(hostile_file_names_reach_nothing),
         TEST(the_users_own_files_are_not_touched),

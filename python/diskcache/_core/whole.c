@@ -150,6 +150,7 @@ static PyStructSequence_Field stats_fields[] = {
     {"db_bytes", "bytes of the database"},
     {"wal_bytes", "bytes of the log beside it"},
     {"timeouts", "writes that gave up waiting"},
+    {"damaged", "reads of a value file that was not as it had been written"},
     {NULL, NULL},
 };
 
@@ -179,10 +180,10 @@ static PyObject *stats(PyObject *self, PyObject *reset)
     }
     result = PyStructSequence_New(call.state->stats_type);
     if (result) {
-        const int64_t numbers[] = {s.hits,       s.misses,   s.evictions, s.count,   s.expired,
-                                   s.file_bytes, s.db_bytes, s.wal_bytes, s.timeouts};
+        const int64_t numbers[] = {s.hits,       s.misses,   s.evictions, s.count,    s.expired,
+                                   s.file_bytes, s.db_bytes, s.wal_bytes, s.timeouts, s.damaged};
 
-        for (Py_ssize_t i = 0; i < 9; i++)
+        for (Py_ssize_t i = 0; i < 10; i++)
             PyStructSequence_SetItem(result, i, PyLong_FromLongLong(numbers[i]));
         if (PyErr_Occurred())
             Py_CLEAR(result);
