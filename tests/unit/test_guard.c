@@ -69,6 +69,7 @@ static void directory_that_was_made_anew_is_looked_at_again(void **state)
     dcache *c = opened();
 
     (void)state;
+    no_memtable(c); /* or a small value could go to what was removed a tick of the clock ago */
     assert_int_equal(dcache_others_write(c), 0);
     remove_tree(in("c"));
     assert_int_equal(mkdir(in("c"), 0700), 0);

@@ -56,6 +56,7 @@ static void make_cache(void)
     dcache *c = NULL;
 
     assert_int_equal(open_with(cache(), 0, 5, &c), 0);
+    no_memtable(c); /* or a small value would not meet the damage yet */
     fill(c);
     dcache_close(c);
 }
@@ -460,6 +461,7 @@ static void items_expire_by_the_clock_of_the_wall_and_are_back_with_it(void **st
 
     (void)state;
     assert_int_equal(open_with(cache(), 0, 5, &c), 0);
+    no_memtable(c); /* or they would be removed a little later */
     hour.expire = 3600;
     for (int i = 0; i < 50; i++) {
         struct dcache_value key = dcache_text(key_of(i));
