@@ -14,6 +14,7 @@ _Expire: TypeAlias = float | timedelta | None
 _Key: TypeAlias = Any
 
 LEAVE_FILES: int
+REBUILD: int
 version: str
 
 class Timeout(Exception): ...

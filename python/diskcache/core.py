@@ -101,6 +101,7 @@ _HOOKS = ('put', 'get', 'store', 'fetch', 'filename', 'remove', '_write')
 
 
 _DECODE_ERRORS = ('raise', 'miss', 'delete')
+_CORRUPTION = ('raise', 'rebuild')
 
 
 class UnknownFileWarning(UserWarning):
@@ -161,7 +162,17 @@ class _Directory(_core.Cache):
 
     _patience = 0  # seconds for opening, if `timeout` is less
 
-    def _init(self, directory, timeout, disk, settings, shards, on_decode_error, trust_directory):
+    def _init(
+        self,
+        directory,
+        timeout,
+        disk,
+        settings,
+        shards,
+        on_decode_error,
+        trust_directory,
+        on_corruption,
+    ):
         if not (isinstance(disk, type) and issubclass(disk, Disk)):
             raise ValueError('disk must subclass diskcache.Disk')
         disk, settings = choice.resolve(disk, settings)
@@ -176,6 +187,9 @@ class _Directory(_core.Cache):
             self._own['on_decode_error'] = on_decode_error
         if trust_directory:
             self._own['trust_directory'] = True
+        rebuild = _CORRUPTION.index(on_corruption)
+        if rebuild:
+            self._own['on_corruption'] = on_corruption
         _check_settings(settings)
         if directory is None:
             directory = tempfile.mkdtemp(prefix='diskcache-')
@@ -183,6 +197,7 @@ class _Directory(_core.Cache):
         self._timeout = timeout
         at_once = {k: v for k, v in settings.items() if not k.startswith('disk_')}
         flags = _core.LEAVE_FILES if disk.remove is not Disk.remove else 0
+        flags |= rebuild and _core.REBUILD
         give_up = time.monotonic() + self._patience
         while True:
             try:
@@ -433,6 +448,7 @@ class Cache(_Directory):
         *,
         on_decode_error='raise',
         trust_directory=False,
+        on_corruption='raise',
         **settings,
     ):
         """Open the cache in `directory`, made if need be; None: in a new temporary one.
@@ -442,10 +458,13 @@ class Cache(_Directory):
         `on_decode_error`: what get(), get_many() and [] do about a value that the Disk cannot
         decode: 'raise', or take it for a 'miss', or get() and [] also 'delete' it.
         `trust_directory`: load pickles even if other users may write to the directory.
+        `on_corruption`: what to do about a damaged database: 'raise' sqlite3.DatabaseError, or
+        'rebuild': move it aside, as cache.db-damaged-1, and go on with an empty one.
         Where `disk` is Disk itself, what set_default_disk() has chosen takes its place.
         """
         self._local = threading.local()
-        self._init(directory, timeout, disk, settings, 0, on_decode_error, trust_directory)
+        own = on_decode_error, trust_directory, on_corruption
+        self._init(directory, timeout, disk, settings, 0, *own)
 
     push = _core.push
     pull = _core.pull

@@ -131,6 +131,7 @@ class Cache(_Directory):
         *,
         on_decode_error: Literal['raise', 'miss', 'delete'] = 'raise',
         trust_directory: bool = False,
+        on_corruption: Literal['raise', 'rebuild'] = 'raise',
         **settings: Any,
     ) -> None: ...
     @property

@@ -34,6 +34,7 @@ class FanoutCache(_Directory):
         strict=False,
         on_decode_error='raise',
         trust_directory=False,
+        on_corruption='raise',
         **settings,
     ):
         """Open the cache in `directory`, made if need be; None: in a new temporary one.
@@ -47,7 +48,8 @@ class FanoutCache(_Directory):
         self._deques = {}
         self._indexes = {}
         self._lenient = not strict
-        self._init(directory, timeout, disk, settings, shards, on_decode_error, trust_directory)
+        own = on_decode_error, trust_directory, on_corruption
+        self._init(directory, timeout, disk, settings, shards, *own)
         self.size_limit /= self._count
 
     def _places(self):

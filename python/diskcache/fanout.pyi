@@ -20,6 +20,7 @@ class FanoutCache(_Directory):
         strict: bool = False,
         on_decode_error: Literal['raise', 'miss', 'delete'] = 'raise',
         trust_directory: bool = False,
+        on_corruption: Literal['raise', 'rebuild'] = 'raise',
         **settings: Any,
     ) -> None: ...
     @property

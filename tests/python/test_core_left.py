@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 
 import pickle
+import sqlite3
 import sys
 
 import pytest
@@ -108,3 +109,23 @@ def fail():
 class Broken:
     def __reduce__(self):
         return fail, ()
+
+
+@pytest.mark.parametrize('kind, given', [(diskcache.Cache, {}), (diskcache.FanoutCache, {'shards': 1})])
+def test_a_damaged_database_is_an_error_or_by_choice_made_anew(tmp_path, kind, given):
+    with kind(tmp_path, on_corruption='rebuild', **given) as cache:
+        cache['k'] = 1
+        cache = pickle.loads(pickle.dumps(cache))
+    cache.close()
+    (path,) = tmp_path.rglob('cache.db')
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + b'damage' * 100 + content[700:])
+    with pytest.raises(sqlite3.DatabaseError):
+        kind(tmp_path)
+    assert cache.get('k') is None
+    cache['k'] = 2
+    assert cache['k'] == 2 and cache.check() == []
+    assert path.with_name('cache.db-damaged-1').exists()
+    cache.close()
+    with pytest.raises(ValueError):
+        kind(tmp_path, on_corruption='ignore')

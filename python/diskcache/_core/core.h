@@ -108,20 +108,22 @@ struct coding {
     PyObject *pack;   /* with a marker: what makes bytes of a key */
 };
 
+#define OPEN_REBUILD 0x10000U /* on_corruption is DCACHE_REBUILD */
+
 typedef struct {
     PyObject_HEAD
     struct state *state;   /* NULL until opened */
     struct handle *handle; /* NULL while closed; the next call opens anew */
     PyObject *directory;   /* bytes */
     PyObject *disk;
-    PyObject *disks;    /* of a fanout whose Disk has hooks: a tuple with one of each shard */
-    PyObject *on_evict; /* called with each key that a policy took, or NULL */
-    double timeout;     /* as the library takes it */
-    unsigned open_flags;
-    int shards;   /* a fanout has some; 0: a single directory */
-    bool custom;  /* the disk's class has hooks of its own: they are called */
-    bool aliases; /* it says under which other forms a key may be found */
-    bool guarded; /* pickles are loaded only from a directory that nobody else may write */
+    PyObject *disks;     /* of a fanout whose Disk has hooks: a tuple with one of each shard */
+    PyObject *on_evict;  /* called with each key that a policy took, or NULL */
+    double timeout;      /* as the library takes it */
+    unsigned open_flags; /* of the library, and OPEN_REBUILD */
+    int shards;          /* a fanout has some; 0: a single directory */
+    bool custom;         /* the disk's class has hooks of its own: they are called */
+    bool aliases;        /* it says under which other forms a key may be found */
+    bool guarded;        /* pickles are loaded only from a directory that nobody else may write */
     struct coding coding;
     enum on_decode_error on_decode_error;
     bool lenient;         /* a timeout of a single operation is a miss, as FanoutCache has it */

@@ -170,7 +170,8 @@ static int execute(PyObject *module)
     if (!s->transactions)
         return -1;
     if (PyModule_AddFunctions(module, recipe_functions) < 0 ||
-        PyModule_AddIntConstant(module, "LEAVE_FILES", DCACHE_LEAVE_FILES) < 0)
+        PyModule_AddIntConstant(module, "LEAVE_FILES", DCACHE_LEAVE_FILES) < 0 ||
+        PyModule_AddIntConstant(module, "REBUILD", OPEN_REBUILD) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", dcache_version());
 }

@@ -19,7 +19,8 @@ int opened_new(CacheObject *self, const struct dcache_setting *settings, size_t 
         PyErr_NoMemory();
         return -1;
     }
-    options.flags = self->open_flags;
+    options.flags = self->open_flags & ~OPEN_REBUILD;
+    options.on_corruption = self->open_flags & OPEN_REBUILD ? DCACHE_REBUILD : DCACHE_RAISE;
     options.timeout = self->timeout;
     options.settings = settings;
     options.settings_count = count;
