@@ -320,7 +320,6 @@ int dcache_cull(dcache *cache, int64_t *ret_removed)
 struct emergency {
     const struct item *spared; /* the old value of the key that is written stays */
     int64_t wanted, freed;     /* bytes */
-    struct kept kept;
 };
 
 /* `freed` grows by what the files of a batch had, and a little for each row. The first batch is one row:
@@ -330,16 +329,17 @@ static int free_batch(dcache *cache, struct row_query *query, struct emergency *
     struct txn txn = txn_new(cache);
     struct victim victims[BATCH];
     struct row old = {0};
+    struct kept kept = {&old.rowid, 0};
     int64_t freed = 0;
     int count = 0, rc = txn_begin(&txn);
 
     if (rc == 0)
         rc = row_find(txn.db, &e->spared->row.key, e->spared->row.raw, &old);
-    e->kept = (struct kept){&old.rowid, rc == 0 ? 1 : 0};
+    kept.count = rc == 0;
     if (rc == 0 || rc == DCACHE_NOT_FOUND)
         rc = row_victims(txn.db, query, e->freed > 0 ? BATCH / 10 : 2, victims, &count);
     for (int i = 0; rc == 0 && i < count && e->freed + freed < e->wanted; i++) {
-        if (is_kept(&e->kept, victims[i].rowid))
+        if (is_kept(&kept, victims[i].rowid))
             continue;
         if (query->select == ROW_POLICY)
             rc = txn_name_evicted(&txn, victims[i].rowid);
