@@ -230,11 +230,8 @@ class _Directory(_core.Cache):
                 raise TypeError('%s has its hooks in C; a subclass has none' % disk.__name__)
             aliases = len(instance._former) > 0
         decoding = self._on_decode_error, self._trusting
-        if custom and self._count:
-            # Another form of a key may be in another shard than the file that is made for it.
-            self._use(instance, custom, False, *decoding, self._disks)
-        else:
-            self._use(instance, custom, aliases, *decoding)
+        disks = (self._disks,) if custom and self._count else ()
+        self._use(instance, custom, aliases, *decoding, *disks)
         for name, value in given.items():
             if settings.get(name, ENOVAL) != value:
                 self._setting_set(name, value)

@@ -43,6 +43,32 @@ def test_tuple_keys_that_5_6_3_wrote_are_found(oracle, ours, tmp_path, same):
         assert cache.pop(looked_up) == 'new' and len(cache) == 0
 
 
+def test_tuple_keys_of_a_fanout_whose_disk_has_hooks_are_found(oracle, ours, tmp_path):
+    class Hooked(ours.Disk):
+        def store(self, value, read, key=ours.UNKNOWN):
+            return super().store(value, read, key)
+
+    word = 'word'
+    keys = [(n, word, ''.join(['wo', 'rd'])) for n in range(20)]
+    with oracle.FanoutCache(tmp_path) as cache:
+        for key in keys:
+            cache[key] = b'o' * 40_000
+    with ours.FanoutCache(tmp_path, disk=Hooked) as cache:
+        for n in range(20):
+            looked_up = (n, word, word)
+            assert cache[looked_up] == b'o' * 40_000 and looked_up in cache
+            assert cache.add(looked_up, 'other') is False
+            cache[looked_up] = b'n' * 50_000
+            assert cache[keys[n]] == b'n' * 50_000
+        assert len(cache) == 20 and len(compare.files(tmp_path)) == 20 and cache.check() == []
+        assert cache.pop((0, word, word)) == b'n' * 50_000
+        cache.set_many({(n, word, word): b'm' * 60_000 for n in range(1, 20)})
+        assert len(cache) == 19 and cache.check() == []
+        assert cache.get_many([keys[1]]) == {keys[1]: b'm' * 60_000}
+        assert cache.delete_many([(n, word, word) for n in range(20)]) == 19
+    assert compare.files(tmp_path) == []
+
+
 def calls_of(cache, calls, **kwargs):
     """Compute f in the four ways of saying the same thing; how often it was called."""
 

@@ -141,6 +141,41 @@ static int pair_in(struct call *call, PyObject *pair, struct dcache_value *value
     return 0;
 }
 
+static void forget_others(struct key *key)
+{
+    for (int i = 0; i < key->other_count; i++)
+        Py_CLEAR(key->others[i].owned);
+    PyMem_Free(key->others);
+    key->others = NULL;
+    key->other_count = 0;
+}
+
+/* In a fanout another form may be in another shard, whose Disk then makes the file: so the form that is
+ * there is chosen beforehand. */
+static int choose_form(struct key *key, struct call *call)
+{
+    int chosen = -1, rc = DCACHE_NOT_FOUND;
+
+    if (key_others(key, call) < 0)
+        return -1;
+    key->ambiguous = false;
+    CALL_BEGIN_UNLOCKED
+    if (key->other_count > 0)
+        rc = dcache_contains(call->cache, &key->value);
+    while (rc == DCACHE_NOT_FOUND && chosen + 1 < key->other_count)
+        rc = dcache_contains(call->cache, &key->others[++chosen].value);
+    CALL_END_UNLOCKED
+    if (rc == 0 && chosen >= 0) {
+        PyObject *owned = key->owned;
+
+        key->value = key->others[chosen].value;
+        key->owned = key->others[chosen].owned;
+        key->others[chosen].owned = owned;
+    }
+    forget_others(key);
+    return 0;
+}
+
 static int custom_in(struct key *key, struct call *call)
 {
     PyObject *pair = PyObject_CallMethodOneArg(call->disk, call->state->s_put, key->object);
@@ -203,6 +238,8 @@ int key_in(struct key *key, struct call *call, PyObject *object)
     key->object = object;
     if (call->self->custom) {
         rc = custom_in(key, call);
+        if (rc == 0 && key->ambiguous && call->self->disks)
+            rc = choose_form(key, call);
         if (rc == 0)
             call_at(call, &key->value);
         return rc;
@@ -232,11 +269,7 @@ int key_of_queue(struct key *key, const char *prefix)
 
 void key_clear(struct key *key)
 {
-    for (int i = 0; i < key->other_count; i++)
-        Py_CLEAR(key->others[i].owned);
-    PyMem_Free(key->others);
-    key->others = NULL;
-    key->other_count = 0;
+    forget_others(key);
     Py_CLEAR(key->owned);
 }
 
