@@ -739,8 +739,9 @@ DCACHE_API int dcache_take_left(dcache *cache, struct dcache_left **ret_left, si
 DCACHE_API void dcache_left_free(struct dcache_left *left, size_t count);
 
 /* For bindings, in whose place a C library cannot look for signals: while a call of this thread waits for
- * others, `check` is called up to ten times a second; if it returns other than 0, the call ends with
- * DCACHE_CALLBACK. It must not use a cache itself: this one may be locked. NULL: no longer. */
+ * others, other than for opening a directory anew, `check` is called up to ten times a second; if it
+ * returns other than 0, the call ends with DCACHE_CALLBACK. It must not use a cache itself: this one may
+ * be locked. NULL: no longer. */
 typedef int dcache_wait_fn(void *arg);
 DCACHE_API void dcache_on_wait(dcache_wait_fn *check, void *arg);
 

@@ -248,6 +248,7 @@ static _Thread_local struct {
     dcache_wait_fn *check;
     void *arg;
     int64_t next;
+    bool quiet;
 } on_wait;
 
 void dcache_on_wait(dcache_wait_fn *check, void *arg)
@@ -256,11 +257,16 @@ void dcache_on_wait(dcache_wait_fn *check, void *arg)
     on_wait.arg = arg;
 }
 
+void os_wait_quietly(bool quietly)
+{
+    on_wait.quiet = quietly;
+}
+
 int os_waiting(void)
 {
     int64_t now = on_wait.check ? os_monotonic() : 0;
 
-    if (!on_wait.check || now < on_wait.next)
+    if (!on_wait.check || on_wait.quiet || now < on_wait.next)
         return 0;
     on_wait.next = now + 100 * OS_MS;
     return on_wait.check(on_wait.arg) == 0 ? 0 : os_fail(DCACHE_CALLBACK, "the wait was ended");

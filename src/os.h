@@ -81,6 +81,7 @@ void os_sleep(int64_t nanoseconds);
 
 /* Who waits calls it again and again. Fails: CALLBACK, see dcache_on_wait(). */
 int os_waiting(void);
+void os_wait_quietly(bool quietly); /* from here on without */
 #define OS_MS INT64_C(1000000)
 #ifdef DCACHE_FAULTS
 extern double os_clock_offset;  /* tests move the clock of os_now() */

@@ -56,6 +56,20 @@ static void install(void)
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+/* A fork waits for the list too: perhaps with something locked that a caller's function, see
+ * dcache_on_wait(), would wait for. */
+static void lock_list(void)
+{
+    pthread_mutex_lock(&list_mutex);
+    os_wait_quietly(true);
+}
+
+static void unlock_list(void)
+{
+    os_wait_quietly(false);
+    pthread_mutex_unlock(&list_mutex);
+}
+
 /* ---- opening the parts ---- */
 
 static int open_shared(struct store *store, int64_t deadline)
@@ -438,7 +452,7 @@ int store_open(const char *directory, const struct dcache_open_options *o, unsig
         os_close(dir);
         return rc;
     }
-    pthread_mutex_lock(&list_mutex);
+    lock_list();
     leave_parents_locks();
     for (store = list; store; store = store->next)
         if (store->device == st.st_dev && store->inode == st.st_ino &&
@@ -453,12 +467,12 @@ int store_open(const char *directory, const struct dcache_open_options *o, unsig
             store->next = list;
             list = store;
         }
-        pthread_mutex_unlock(&list_mutex);
+        unlock_list();
         if (rc == 0)
             *ret_store = store;
         return rc;
     }
-    pthread_mutex_unlock(&list_mutex);
+    unlock_list();
     *ret_store = store;
     return reopen(store, o, deadline);
 }
@@ -468,13 +482,13 @@ bool store_leave(struct store *store)
     struct store **at = &list;
     bool last;
 
-    pthread_mutex_lock(&list_mutex);
+    lock_list();
     last = --store->references == 0;
     while (last && *at != store)
         at = &(*at)->next;
     if (last)
         *at = store->next;
-    pthread_mutex_unlock(&list_mutex);
+    unlock_list();
     return last;
 }
 
@@ -483,26 +497,26 @@ struct store *store_next(struct store *store)
 {
     struct store *next;
 
-    pthread_mutex_lock(&list_mutex);
+    lock_list();
     next = store ? store->next : list;
     if (store)
         store->references--;
     if (next)
         next->references++;
-    pthread_mutex_unlock(&list_mutex);
+    unlock_list();
     return next;
 }
 
 void store_free(struct store *store)
 {
-    pthread_mutex_lock(&list_mutex); /* no fork meanwhile */
+    lock_list(); /* no fork meanwhile */
     /* In a child that never used it, the connections are the parent's: leave them alone. */
     if (store->fork_generation != fork_generation) {
         pool_init(&store->pool);
         watch_forget(&store->watch);
     }
     free_store(store);
-    pthread_mutex_unlock(&list_mutex);
+    unlock_list();
 }
 
 /* ---- after a fork, after a removal ---- */
@@ -532,10 +546,10 @@ int store_enter(struct store *store)
     if (atomic_load_explicit(&store->fork_generation, memory_order_acquire) ==
         atomic_load_explicit(&fork_generation, memory_order_relaxed))
         return 0;
-    pthread_mutex_lock(&list_mutex);
+    lock_list();
     if (store->fork_generation != fork_generation)
         rc = start_anew_in_child(store);
-    pthread_mutex_unlock(&list_mutex);
+    unlock_list();
     return rc;
 }
 
@@ -582,13 +596,13 @@ int store_revive(struct store *store, unsigned generation, int64_t deadline)
 {
     int rc = 0;
 
-    pthread_mutex_lock(&list_mutex);
+    lock_list();
     if (store->pool.generation == generation || store->gone) {
         store->gone = true;
         rc = revive_parts(store, deadline);
         store->gone = rc < 0;
     }
-    pthread_mutex_unlock(&list_mutex);
+    unlock_list();
     return rc;
 }
 
@@ -783,6 +797,7 @@ bool store_take_rested(struct store *store, struct dcache_setting **ret_settings
 
     if (pthread_mutex_trylock(&list_mutex) != 0)
         return false;
+    os_wait_quietly(true);
     valid = store->rested && directory_is_at_rest(store->files.dir, &now) &&
             directory_same_file(&store->rest, &now);
     if (valid) {
@@ -791,6 +806,6 @@ bool store_take_rested(struct store *store, struct dcache_setting **ret_settings
         store->rested = NULL;
     }
     forget_rested(store);
-    pthread_mutex_unlock(&list_mutex);
+    unlock_list();
     return valid;
 }
