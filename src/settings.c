@@ -311,6 +311,23 @@ int settings_get(struct db *db, const char *name, struct dcache_value *ret_value
     return rc;
 }
 
+bool settings_differs(struct db *db, const struct dcache_setting *setting)
+{
+    struct dcache_value now = dcache_none();
+    const struct dcache_value *v = &setting->value;
+    bool same = false;
+
+    if (settings_get(db, setting->name, &now) == 0 && now.type == v->type) {
+        if (value_is_data(v))
+            same = now.size == v->size && (v->size == 0 || memcmp(now.data, v->data, v->size) == 0);
+        else
+            same = v->type == DCACHE_DOUBLE ? now.real == v->real
+                                            : v->type == DCACHE_NONE || now.integer == v->integer;
+    }
+    dcache_value_clear(&now);
+    return !same;
+}
+
 static int append(struct dcache_setting **list, size_t *count, sqlite3_stmt *s)
 {
     struct dcache_setting *grown = os_realloc(*list, (*count + 1) * sizeof **list);

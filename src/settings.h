@@ -59,6 +59,9 @@ int settings_get(struct db *db, const char *name, struct dcache_value *ret_value
 int settings_put(struct db *db, const char *name, const struct dcache_value *value);
 int settings_put_missing(struct db *db, struct settings *settings);
 
+/* Whether the row of a setting holds something else; when in doubt. */
+bool settings_differs(struct db *db, const struct dcache_setting *setting);
+
 /* All rows but the counters, sorted. */
 int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *ret_count);
 

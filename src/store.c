@@ -117,23 +117,6 @@ static int open_connection(struct store *store, struct db **ret_db)
 
 /* ---- schema ---- */
 
-static bool differs(struct db *db, const struct dcache_setting *setting)
-{
-    struct dcache_value now = dcache_none();
-    const struct dcache_value *v = &setting->value;
-    bool same = false;
-
-    if (settings_get(db, setting->name, &now) == 0 && now.type == v->type) {
-        if (value_is_data(v))
-            same = now.size == v->size && (v->size == 0 || memcmp(now.data, v->data, v->size) == 0);
-        else
-            same = v->type == DCACHE_DOUBLE ? now.real == v->real
-                                            : v->type == DCACHE_NONE || now.integer == v->integer;
-    }
-    dcache_value_clear(&now);
-    return !same;
-}
-
 static int write_schema(struct store *store, struct db *db, const struct dcache_open_options *o,
                         bool complete)
 {
@@ -174,7 +157,7 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
     db->deadline = deadline;
     rc = schema_look(db, &store->settings, store->shards, &complete);
     for (size_t i = 0; rc == 0 && complete && i < o->settings_count; i++)
-        change |= differs(db, &o->settings[i]);
+        change |= settings_differs(db, &o->settings[i]);
     if (rc == 0 && (change || !complete)) {
         if (store->read_only)
             return complete ? os_fail(DCACHE_READONLY, "the cache is read-only: no settings")
@@ -220,7 +203,7 @@ static int match_journal(struct store *store, struct db *db)
 static bool changes_nothing(struct db *db, const struct dcache_open_options *o)
 {
     for (size_t i = 0; i < o->settings_count; i++)
-        if (differs(db, &o->settings[i]))
+        if (settings_differs(db, &o->settings[i]))
             return false;
     return true;
 }
