@@ -372,6 +372,38 @@ def test_an_interrupt_ends_the_wait_for_a_transaction(ours, tmp_path):
         cache['k'] = 1
 
 
+FORK_BESIDE_AN_OPEN = """
+import os, sqlite3, sys, threading, time
+import packages
+package, directory = packages.ours, sys.argv[1]
+package.Cache(directory).close()
+writer = sqlite3.connect(directory + '/cache.db', isolation_level=None, check_same_thread=False)
+writer.execute('BEGIN IMMEDIATE')
+statuses = []
+def fork():
+    time.sleep(0.3)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(7)
+    statuses.append(os.waitpid(pid, 0)[1])
+thread = threading.Thread(target=fork)
+thread.start()
+try:
+    package.Cache(directory, timeout=1, cull_limit=5)
+except package.Timeout:
+    print('timeout')
+thread.join()
+writer.rollback()
+with package.Cache(directory, timeout=1, cull_limit=5) as cache:
+    print(cache.cull_limit, os.WEXITSTATUS(statuses[0]))
+"""
+
+
+def test_a_fork_while_an_open_waits(ours, tmp_path):
+    """The fork, which has the GIL, waits for the open; so that must not wait for the GIL."""
+    assert run(FORK_BESIDE_AN_OPEN, tmp_path).split() == ['timeout', '5', '7']
+
+
 def test_other_threads_run_while_one_waits(ours, tmp_path):
     with ours.Cache(tmp_path, timeout=0.3) as cache, compare.connected(tmp_path) as writer:
         writer.execute('BEGIN IMMEDIATE')
