@@ -107,6 +107,46 @@ static void new_cache_has_the_twelve_with_the_defaults_of_5_6_3(void **state)
     assert_string_equal(sql_text("SELECT count(*) FROM Settings"), "16"); /* and four counters */
 }
 
+static int64_t cull_limit_of_all(dcache *c)
+{
+    struct dcache_setting *settings;
+    int64_t limit = -1;
+    size_t count;
+
+    assert_int_equal(dcache_settings(c, &settings, &count), 0);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(settings[i].name, "cull_limit") == 0)
+            limit = settings[i].value.integer;
+    dcache_settings_free(settings, count);
+    return limit;
+}
+
+static void settings_asked_for_right_after_the_open_need_no_log(void **state)
+{
+    dcache *c = opened();
+
+    (void)state;
+    dcache_close(c);
+    c = opened();
+    assert_int_equal(cull_limit_of_all(c), 10);
+    assert_int_not_equal(access(in("c/cache.db-wal"), F_OK), 0);
+    assert_int_equal(cull_limit_of_all(c), 10); /* and asked for again they are read */
+    assert_int_equal(access(in("c/cache.db-wal"), F_OK), 0);
+    dcache_close(c);
+    c = opened();
+    assert_int_equal(sql("UPDATE Settings SET value = 7 WHERE key = 'cull_limit';"
+                         "INSERT INTO Settings VALUES ('large', zeroblob(100000))"),
+                     SQLITE_OK);
+    assert_int_equal(cull_limit_of_all(c), 7); /* another has been there meanwhile */
+    assert_int_equal(set(c, "cull_limit", dcache_int(8)), 0);
+    assert_int_equal(cull_limit_of_all(c), 8);
+    dcache_close(c);
+    c = opened();
+    assert_int_equal(set(c, "cull_limit", dcache_int(9)), 0);
+    assert_int_equal(cull_limit_of_all(c), 9);
+    dcache_close(c);
+}
+
 static void wrong_value_is_refused_before_anything_is_stored(void **state)
 {
     const struct {
@@ -457,6 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(new_cache_has_the_twelve_with_the_defaults_of_5_6_3),
+        TEST(settings_asked_for_right_after_the_open_need_no_log),
         TEST(wrong_value_is_refused_before_anything_is_stored),
         TEST(one_wrong_setting_keeps_all_from_being_stored),
         TEST(unknown_setting_is_kept_and_told_apart),
