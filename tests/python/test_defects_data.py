@@ -30,6 +30,15 @@ def test_nan_inside_a_pickle_and_as_a_key(cache, package):
     expect(package, cache.get(float('nan')), 'value', None)
 
 
+def test_none_has_no_file(package, tmp_path):
+    with package.Cache(tmp_path, disk_min_file_size=0) as cache:
+        cache['k'] = None
+        assert cache.get('k', 'default') is None
+        expect(package, len(compare.files(tmp_path)), 0, 1)
+        cache['k'] = True
+        assert len(compare.files(tmp_path)) == 1
+
+
 def test_a_long_str_with_newlines_comes_back_altered(cache, package):
     text = 'one\r\ntwo\rthree\n' * 4000
     cache['k'] = text

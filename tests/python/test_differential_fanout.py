@@ -11,7 +11,7 @@ from hypothesis.stateful import rule
 
 import twins
 from differences import differs
-from test_differential_cache import same_rows
+from test_differential_cache import SMALL, same_rows
 from twins import any_expires, expires, flags, tags
 
 SHARDS = 3
@@ -86,7 +86,7 @@ class FanoutTwins(twins.Twins):
     def stats(self, enable, reset):
         self.both(lambda cache: tuple(cache.stats(enable, reset)))
 
-    @rule(name=st.sampled_from(['cull_limit', 'disk_min_file_size']), value=st.sampled_from([0, 10, 64]))
+    @rule(name=st.sampled_from(['cull_limit', 'disk_min_file_size']), value=SMALL)
     def reset(self, name, value):
         self.both('reset', name, value)
         self.both(lambda cache: getattr(cache, name))
