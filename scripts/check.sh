@@ -54,7 +54,7 @@ run_part() {
     torture-memtable) in_memtables "$programs/torture" --kills 30 ;;
     locks-memtable) in_memtables "$programs/locks" --kills 15 ;;
     workqueue-memtable) in_memtables "$programs/workqueue" --kills 15 ;;
-    powercut) in_memtables "$programs/powercut" --cases 400 && "$programs/powercut" --defect ;;
+    powercut) in_memtables "$programs/powercut" --cases 400 && "$programs/powercut" --cases 80 --defect ;;
     torture) "$programs/torture" --kills 30 ;;
     locks) "$programs/locks" --kills 30 ;;
     workqueue) "$programs/workqueue" --kills 30 ;;
