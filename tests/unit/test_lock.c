@@ -772,11 +772,13 @@ static void in_a_transaction_nobody_is_waited_for(void **state)
     (void)state;
     EACH_KIND(kind)
     {
-        dcache_lock *holder = of_kind(*kind), *lock = of_kind(*kind), *view;
+        dcache_lock *holder, *lock, *view;
         dcache *txn;
 
         if (*kind == DCACHE_RLOCK) /* the thread's own would be acquired once more */
             continue;
+        holder = of_kind(*kind);
+        lock = of_kind(*kind);
         assert_int_equal(dcache_lock_acquire(holder, 0), 0);
         assert_int_equal(dcache_begin(cache, -1, &txn), 0);
         view = inside(txn, *kind, lock);
