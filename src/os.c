@@ -610,6 +610,9 @@ static void *map(int fd, size_t size, void *at, int protection)
     int flags = MAP_SHARED | (at ? MAP_FIXED : 0);
     void *memory = FAULT(ENOMEM) ? MAP_FAILED : mmap(at, size, protection, flags, fd, 0);
 
+    /* Or else a fault in a sparse file reads 2 MiB ahead, and zeroes them. */
+    if (memory != MAP_FAILED)
+        (void)madvise(memory, size, MADV_RANDOM);
     return memory == MAP_FAILED ? NULL : memory;
 }
 
