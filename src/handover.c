@@ -3,8 +3,6 @@
 
 _Static_assert(SHARED_WAITER_LINE == OWNER_TEXT, "a place has room for an owner's line");
 
-#define SPIN (OS_MS / 10)
-
 enum { FREE, FILLING, WAITING, POKED, GRANTING, GRANTED, CODES = 8 };
 
 static uint32_t code_of(uint32_t word)
@@ -107,24 +105,11 @@ struct handover handover_join(struct dcache *cache, const struct dcache_value *k
     return h;
 }
 
-/* While the lock is being granted: that ends with a commit, sooner than who sleeps is awake. */
-static void spin(const struct handover *h)
-{
-    int64_t end = os_is_multiprocessor() ? os_monotonic() + SPIN : 0;
-
-    while (atomic_load(&h->place->word) == with_code(h->word, GRANTING) && os_monotonic() < end)
-        os_relax();
-}
-
 bool handover_sleep(const struct handover *h, int64_t nanoseconds)
 {
     uint32_t word = atomic_load(&h->place->word);
 
-    if (code_of(word) == WAITING)
-        os_futex_wait(&h->place->word, word, nanoseconds);
-    spin(h);
-    word = atomic_load(&h->place->word);
-    if (code_of(word) == GRANTING)
+    if (code_of(word) == WAITING || code_of(word) == GRANTING)
         os_futex_wait(&h->place->word, word, nanoseconds);
     return change(h->place, with_code(h->word, POKED), h->word);
 }
@@ -198,7 +183,6 @@ struct handover handover_choose(struct dcache *cache, const struct dcache_value 
             *ret_expire = place->expire;
             h.place = place;
             h.word = with_code(word, GRANTING);
-            (void)os_futex_wake(&place->word); /* it wakes up while we commit */
             break;
         } else { /* of another key: as it was */
             (void)change(place, with_code(word, GRANTING), word);
