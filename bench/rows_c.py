@@ -35,17 +35,17 @@ MODES = {
     'memtable-lru': (4000, {'get-policy': ('memtable: get, recently used', None)}),
     'memtable-lfu': (4000, {'get-policy': ('memtable: get, frequently used', None)}),
     'memtable-statistics': (4000, {'get-policy': ('memtable: get, statistics', None)}),
-    'deque': (3000, {
+    'deque': (9000, {
         'append-popleft': ('deque: append and popleft', 2),
         'rotate': ('deque: rotate by one', None),
         'extend': ('deque: extend, an item', None)}),
     'deque-index': (40, {'deque-index': ('deque[i], middle of 100,000', 50)}),
-    'index': (3000, {
+    'index': (9000, {
         'set-popitem': ('index: set and popitem', None),
         'setdefault': ('index: setdefault, there', None)}),
-    'lock': (3000, {'lock': ('Lock, acquire and release', 2)}),
-    'rlock': (3000, {'rlock': ('RLock, acquire and release', None)}),
-    'semaphore': (3000, {'semaphore': ('BoundedSemaphore, likewise', None)}),
+    'lock': (9000, {'lock': ('Lock, acquire and release', 2)}),
+    'rlock': (9000, {'rlock': ('RLock, acquire and release', None)}),
+    'semaphore': (9000, {'semaphore': ('BoundedSemaphore, likewise', None)}),
     'handover': (150, {'handover': ('Lock, to who waits for it', 10)}),
     'average': (3000, {'average': ('Averager, add', None)}),
     'throttle': (3000, {'throttle': ('throttle, a token', None)}),
