@@ -230,7 +230,7 @@ static void list(const struct shared *shared, const struct memtable_key *key, ui
         ring_release(place, ring_slot(key->hash, position));
 }
 
-/* M3. */
+/* M3. What is no record, only somebody who writes into the segment can have put there: it is taken back. */
 static void list_again(struct shared *shared)
 {
     struct shared_memtable *m = ring_state(shared);
@@ -239,9 +239,14 @@ static void list_again(struct shared *shared)
 
     while (capacity > 0 && at < tail) {
         const ring_word *words = ring_record(shared, at, capacity), *data = words + RING_WORDS;
+        uint64_t size = ring_sound_size(shared, at, tail);
         struct ring_header h = ring_beginning(words);
         struct memtable_key key;
 
+        if (size == 0) {
+            ring_release(&m->tail, at);
+            return;
+        }
         if (h.kind != RING_PAD) {
             h = ring_header_at(words);
             key.given = ring_borrow(h.key_type, h.key, &data, h.key_size);
@@ -250,7 +255,7 @@ static void list_again(struct shared *shared)
             key.hash = h.hash;
             list(shared, &key, at);
         }
-        at += h.size;
+        at += size;
         ring_release(&m->visible, at);
     }
 }

@@ -460,6 +460,24 @@ static void ring_that_is_not_sound_is_not_inherited(void **state)
     }
 }
 
+static void what_was_forged_behind_the_last_record_is_taken_back(void **state)
+{
+    struct shared_memtable *m = &shared.segment->memtable;
+    uint64_t tail;
+
+    (void)state;
+    assert_true(append("k", "v"));
+    tail = m->tail;
+    m->tail = UINT64_MAX / 2;
+    assert_int_equal(memtable_lock(&shared, os_deadline(5)), 0);
+    memtable_unlock(&shared);
+    assert_int_equal(m->tail, tail);
+    assert_int_equal(memtable_published(&shared, os_deadline(5)), tail);
+    assert_true(append("l", "w"));
+    assert_true(found("k", "v"));
+    assert_true(found("l", "w"));
+}
+
 /* ---- threads ---- */
 
 #define KEYS 40
@@ -547,6 +565,7 @@ int main(void)
         TABLE_TEST(lock_of_the_dead_is_taken_over_and_what_they_published_stays),
         TABLE_TEST(what_the_dead_have_left_is_listed_anew),
         TABLE_TEST(ring_that_is_not_sound_is_not_inherited),
+        TABLE_TEST(what_was_forged_behind_the_last_record_is_taken_back),
         TABLE_TEST(readers_beside_a_writer_see_whole_records_that_never_go_back),
     };
 
