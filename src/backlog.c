@@ -12,22 +12,22 @@ static bool begins_run(const struct shared *shared, const struct ring_header *h,
            ring_beginning(ring_record(shared, h->previous, capacity)).kind == MEMTABLE_ABSENT;
 }
 
-uint64_t memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target,
-                               int most)
+bool memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target, int most,
+                           uint64_t *ret_end)
 {
-    uint64_t capacity = ring_load(&ring_state(shared)->capacity), at = begin;
+    uint64_t at = begin;
+    struct ring_header h;
 
-    for (int n = 0; at < target && n < most;) {
-        const ring_word *words = ring_record(shared, at, capacity);
-        struct ring_header h = ring_beginning(words);
-
-        if (h.kind != RING_PAD && !(h.flags & MEMTABLE_CLEAN)) {
-            h.previous = ring_load(&words[RING_WORD_OF(previous)]);
+    if (!ring_is_part(begin, target, ring_capacity(shared)))
+        return false;
+    for (int n = 0; at < target && n < most; at += h.size) {
+        if (!ring_read(shared, at, target, &h))
+            break;
+        if (h.kind != RING_PAD && !(h.flags & MEMTABLE_CLEAN))
             n += begins_run(shared, &h, begin);
-        }
-        at += h.size;
     }
-    return at;
+    *ret_end = at;
+    return at > begin;
 }
 
 /* The newest record of the key of the one at a position. */
@@ -46,69 +46,76 @@ static uint64_t newest(const struct shared *shared, const struct ring_header *h,
         bool gone;
 
         if (slot >> RING_SHIFT == h->hash >> RING_SHIFT && there > position &&
-            ring_match(shared, there, capacity, &key, &other, &gone))
+            there - position < capacity && ring_match(shared, there, capacity, &key, &other, &gone))
             return there;
     }
     return position;
 }
 
-/* The last record before `end` of the run that one begins; 0: the run ends before. */
-static uint64_t last_of_run(const struct shared *shared, const struct ring_header *h,
-                            uint64_t position, uint64_t end)
+/* The last record before `end` of the run that one begins, with its header; 0: the run ends before. */
+static uint64_t last_of_run(const struct shared *shared, uint64_t position, uint64_t end,
+                            struct ring_header *h)
 {
-    uint64_t capacity = ring_load(&ring_state(shared)->capacity), at = newest(shared, h, position),
-             last = 0;
+    uint64_t at = newest(shared, h, position), last = position,
+             most = position + ring_capacity(shared);
+    struct ring_header other;
 
-    for (; at > position;
-         at = ring_load(&ring_record(shared, at, capacity)[RING_WORD_OF(previous)])) {
+    /* Each is before the one that names it: ring_read(). */
+    for (; at > position && ring_read(shared, at, most, &other); at = other.previous) {
         if (at >= end)
             continue;
-        if (ring_beginning(ring_record(shared, at, capacity)).kind == MEMTABLE_ABSENT)
+        if (other.kind == MEMTABLE_ABSENT)
             return 0;
-        last = last ? last : at;
+        if (last == position) {
+            last = at;
+            *h = other;
+        }
     }
-    return last ? last : position;
+    return last;
 }
 
-void memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
+/* Of a record that is whole and cannot go away. */
+static void read_row(const struct ring_header *h, const ring_word *data, struct row *row)
+{
+    (void)ring_borrow(h->key_type, h->key, &data, h->key_size);
+    row->tag = ring_borrow(h->tag_type, h->tag, &data, h->tag_size);
+    row->value = ring_borrow(h->value_type, h->value, &data, h->value_size);
+    row->raw = h->raw;
+    row->mode = h->mode;
+    row->store_time = h->store_time;
+    row->expire_time = h->expire_time;
+    row->access_time = h->access_time;
+    row->access_count = h->access_count;
+}
+
+bool memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
                          uint64_t end, struct memtable_record *ret_record)
 {
-    uint64_t capacity = ring_load(&ring_state(shared)->capacity);
+    uint64_t capacity = ring_capacity(shared);
+    const ring_word *data = ring_record(shared, position, capacity) + RING_WORDS;
     struct row *row = &ret_record->row;
-    struct ring_header h = ring_beginning(ring_record(shared, position, capacity));
-    const ring_word *data;
+    struct ring_header h;
 
     memset(ret_record, 0, sizeof *ret_record);
+    if (!ring_read(shared, position, end, &h))
+        return false;
     ret_record->size = h.size;
-    if (h.kind == RING_PAD || (h.flags & MEMTABLE_CLEAN))
-        return;
-    h = ring_header_at(ring_record(shared, position, capacity));
-    if (!begins_run(shared, &h, begin))
-        return;
-    data = ring_record(shared, position, capacity) + RING_WORDS;
+    if (h.kind == RING_PAD || (h.flags & MEMTABLE_CLEAN) || !begins_run(shared, &h, begin))
+        return true;
     row->key = ring_borrow(h.key_type, h.key, &data,
                            h.key_size); /* of 1 and 1.0, the first stays */
     if (h.kind == MEMTABLE_PRESENT)
-        position = last_of_run(shared, &h, position, end);
+        position = last_of_run(shared, position, end, &h);
     if (position == 0)
-        return;
-    h = ring_header_at(ring_record(shared, position, capacity));
-    data = ring_record(shared, position, capacity) + RING_WORDS;
+        return true;
     ret_record->position = position;
     ret_record->hash = h.hash;
     ret_record->kind = (enum memtable_kind)h.kind;
     ret_record->flags = h.flags;
     if (position < ring_load(&ring_state(shared)->floor))
         ret_record->flags |= MEMTABLE_OVERTAKEN;
-    (void)ring_borrow(h.key_type, h.key, &data, h.key_size);
-    row->tag = ring_borrow(h.tag_type, h.tag, &data, h.tag_size);
-    row->value = ring_borrow(h.value_type, h.value, &data, h.value_size);
-    row->raw = h.raw;
-    row->mode = h.mode;
-    row->store_time = h.store_time;
-    row->expire_time = h.expire_time;
-    row->access_time = h.access_time;
-    row->access_count = h.access_count;
+    read_row(&h, ring_record(shared, position, capacity) + RING_WORDS, row);
+    return true;
 }
 
 void memtable_drained(struct shared *shared, uint64_t position)

@@ -75,7 +75,7 @@ static int get_part(struct dcache *cache, struct dcache *part, const struct dcac
         if (rc == 0 && ret_entries[i].status == 0 && !again) {
             hits++;
             if (part->store->settings.policy >= POLICY_USED) /* no room: not noted */
-                (void)shared_note_access(&part->store->shared, rowid, os_now());
+                (void)shared_note_access(&part->store->shared, rowid, os_now(), 1);
         }
     }
     if (rc == 0 && part->store->settings.statistics) {

@@ -107,13 +107,13 @@ static void note_read(dcache *cache, int64_t id)
     if (store->settings.statistics)
         atomic_fetch_add_explicit(id ? &segment->hits : &segment->misses, 1, memory_order_relaxed);
     if (id == 0 || store->settings.policy < POLICY_USED ||
-        shared_note_access(&store->shared, id, os_now()) || store->read_only || cache->scope)
+        shared_note_access(&store->shared, id, os_now(), 1) || store->read_only || cache->scope)
         return;
     txn = txn_new(cache);
     txn.deadline = 0;
     txn.aside = true;
     if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_commit(&txn) == 0)
-        (void)shared_note_access(&store->shared, id, os_now()); /* one note more or less */
+        (void)shared_note_access(&store->shared, id, os_now(), 1); /* one note more or less */
     txn_end(&txn);
 }
 

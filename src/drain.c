@@ -8,6 +8,8 @@
 #define PATIENCE (100 * OS_MS)
 #define STEP (2 * OS_MS) /* of waiting for the lock, before looking whether it is still needed */
 
+#define FORGED 1 /* records have changed while they were read */
+
 enum { BEGIN = DB_DRAIN_STATEMENTS, COMMIT, ROLLBACK };
 _Static_assert((int)ROLLBACK < DB_STATEMENTS, "see db.h");
 
@@ -145,7 +147,7 @@ static void add_notes(struct drain *d, const struct memtable_record *record, str
     if (d->store->settings.policy < POLICY_USED || row_is_pinned(row) ||
         !shared_take_access_of(&d->store->shared, drain_note_id(record->hash), &time, &count))
         return;
-    row->access_count += count;
+    row->access_count = os_plus(row->access_count, count);
     if (time > row->access_time)
         row->access_time = time;
 }
@@ -163,7 +165,7 @@ static int apply(struct drain *d, const struct memtable_record *record)
         return remove_row(d, &row);
     if (!(record->flags & MEMTABLE_COUNTED) && !row_is_pinned(&row))
         rc = drain_initial_count(d->db, (enum policy)d->store->settings.policy, 0, &initial);
-    row.access_count += initial;
+    row.access_count = os_plus(row.access_count, initial);
     add_notes(d, record, &row);
     if (rc == 0)
         rc = store_row(d, &row, &d->rowid[d->rows]);
@@ -180,12 +182,15 @@ static int apply(struct drain *d, const struct memtable_record *record)
 static int apply_slice(struct drain *d, uint64_t begin, uint64_t end)
 {
     struct memtable_record record;
-    int rc = 0;
+    int rc = 0, n = 0;
 
     for (uint64_t at = begin; rc == 0 && at < end; at += record.size) {
-        memtable_read_dirty(d->table, at, begin, end, &record);
-        if (record.kind != MEMTABLE_UNKNOWN)
+        if (!memtable_read_dirty(d->table, at, begin, end, &record) || n == SLICE)
+            return FORGED;
+        if (record.kind != MEMTABLE_UNKNOWN) {
             rc = apply(d, &record);
+            n++;
+        }
     }
     if (rc == 0)
         rc = settings_count_and_size_add(d->db, d->count, d->size); /* T3 of txn.h */
@@ -222,8 +227,7 @@ static void move_notes(struct drain *d, size_t i)
 
     if (d->store->settings.policy >= POLICY_USED &&
         shared_take_access_of(shared, d->note[i], &time, &count))
-        for (; count > 0; count--)
-            (void)shared_note_access(shared, d->rowid[i], time);
+        (void)shared_note_access(shared, d->rowid[i], time, (uint32_t)count);
 }
 
 static void committed(struct drain *d, uint64_t before, uint64_t position)
@@ -256,12 +260,23 @@ int drain_try(struct db *db)
     return rc < 0 ? rc : run(db, ROLLBACK);
 }
 
+/* Somebody else has written into the segment: what is in it is nobody's. */
+static int give_up(struct drain *d, bool appending)
+{
+    return memtable_void(d->table, appending ? -1 : d->db->deadline);
+}
+
 static int slice(struct drain *d, uint64_t target, bool appending)
 {
     uint64_t begin = atomic_load(&d->table->segment->memtable.drained), before = 0;
-    uint64_t end = memtable_end_of_slice(d->table, begin, target, SLICE);
-    int rc = run(d->db, BEGIN);
+    uint64_t end = begin;
+    int rc;
 
+    if (begin >= target)
+        return 0;
+    if (!memtable_end_of_slice(d->table, begin, target, SLICE, &end)) /* whoever has forged it */
+        return give_up(d, appending);
+    rc = run(d->db, BEGIN);
     if (rc == 0)
         rc = settle(d, appending);
     if (rc == 0) {
@@ -271,7 +286,7 @@ static int slice(struct drain *d, uint64_t target, bool appending)
     if (rc == 0)
         rc = run(d->db, COMMIT);
     /* Who writes next is told, rather than that more and more waits for what may never come. */
-    atomic_store(&d->table->segment->memtable.trouble, rc == DCACHE_TIMEOUT ? 0 : rc);
+    atomic_store(&d->table->segment->memtable.trouble, rc == DCACHE_TIMEOUT || rc > 0 ? 0 : rc);
     if (rc == 0)
         committed(d, before, end);
     else if (!sqlite3_get_autocommit(d->db->handle) && run(d->db, ROLLBACK) < 0)
@@ -281,7 +296,7 @@ static int slice(struct drain *d, uint64_t target, bool appending)
             (void)file_remove(&d->store->files, d->file[i]); /* else a stray, which check finds */
         free(d->file[i]);
     }
-    return rc;
+    return rc == FORGED ? give_up(d, appending) : rc;
 }
 
 int drain_slice(struct store *store, struct db *db, uint64_t target, bool appending)
@@ -302,7 +317,8 @@ static int rescue(struct store *store, struct db *db)
         return 0;
     target = memtable_published(table, os_monotonic() + PATIENCE);
     atomic_store(&table->segment->memtable.floor, target);
-    while (rc == 0 && atomic_load(&table->segment->memtable.drained) < target) {
+    while (rc == 0 && memtable_dirty(table) > 0 &&
+           atomic_load(&table->segment->memtable.drained) < target) {
         struct drain d = {.store = store, .table = table, .db = db};
 
         rc = slice(&d, target, false);

@@ -178,9 +178,11 @@ int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes)
 int evict_after_drain(struct txn *txn, int64_t rows, int64_t newest)
 {
     struct kept kept = {.rowids = &newest, .count = 1};
-    int64_t left = txn->cache->store->settings.cull_limit * rows, before, evicted;
+    int64_t limit = txn->cache->store->settings.cull_limit, left, before, evicted;
     int rc;
 
+    if (__builtin_mul_overflow(limit, rows, &left))
+        left = INT64_MAX;
     do { /* a batch each time */
         before = left;
         rc = expire_some(txn, &kept, os_now(), &left);

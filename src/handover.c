@@ -179,7 +179,8 @@ struct handover handover_choose(struct dcache *cache, const struct dcache_value 
         if (shared_slot_lives(shared, atomic_load(&place->process)) == 0) { /* H3 */
             atomic_store(&place->word, next_use(word));
         } else if (place->key_size == size && memcmp(place->key, bytes, size) == 0) {
-            memcpy(line, place->line, OWNER_TEXT);
+            memcpy(line, place->line, OWNER_TEXT - 1);
+            line[OWNER_TEXT - 1] = 0; /* it ends before, unless somebody has forged it */
             *ret_expire = place->expire;
             h.place = place;
             h.word = with_code(word, GRANTING);

@@ -9,6 +9,7 @@
 #define FIRST_RING (UINT64_C(1) << 20)   /* bytes; a cache that is hardly used is to cost no more */
 #define DIRTY_MOST (UINT64_C(2) << 20)   /* bytes: what a transaction may have to wait for */
 #define OVERFULL_MOST (INT64_C(1) << 20) /* bytes */
+#define REFUSALS 1000                    /* of the ring, before it is left aside */
 #define LOOKUPS 32                       /* in SQLite, before it is worth a ring */
 
 /* ---- the ring ---- */
@@ -16,7 +17,7 @@
 static uint64_t first_capacity(const struct store *store)
 {
     uint64_t most = (uint64_t)store->settings.memtable_size / store->shards;
-    uint64_t capacity = MEMTABLE_SMALLEST;
+    uint64_t capacity = RING_SMALLEST;
 
     while (2 * capacity <= most && 2 * capacity <= FIRST_RING)
         capacity *= 2;
@@ -77,7 +78,7 @@ static int relieve(struct store *store, int64_t deadline)
 
 static bool is_crowded(const struct shared *shared)
 {
-    uint64_t most = atomic_load(&shared->segment->memtable.capacity) / 2;
+    uint64_t most = ring_capacity(shared) / 2;
 
     return memtable_dirty(shared) > (most < DIRTY_MOST ? most : DIRTY_MOST);
 }
@@ -169,7 +170,9 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
         return 0;
     }
     rc = relieve(store, deadline);
-    return rc == DCACHE_GONE ? HOT_PASS : rc < 0 ? rc : HOT_AGAIN;
+    if (rc < 0 && rc != DCACHE_GONE)
+        return rc;
+    return rc == 0 && look->refused++ < REFUSALS ? HOT_AGAIN : HOT_PASS;
 }
 
 /* ---- looking ---- */
@@ -183,6 +186,7 @@ struct hot_look hot_look_new(struct dcache *cache, const struct item *item, unsi
     look.key = memtable_key(&item->row.key, item->row.raw);
     look.commits = DB_NO_COMMITS;
     look.counted = 0;
+    look.refused = 0;
     look.record.kind = MEMTABLE_UNKNOWN;
     look.record.row.memory = NULL;
     return look;

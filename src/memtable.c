@@ -7,18 +7,20 @@
 #define FOREIGN (60000 * OS_MS) /* after a foreign commit, how long more are expected */
 #define STEP_BACK 60            /* seconds */
 #define LARGEST_PART 16         /* of the ring for one record */
+#define TURNS_MOST 1000         /* of the ring, while one record is read */
 
 bool memtable_exists(const struct shared *shared)
 {
-    return shared->mapped && ring_load(&ring_state(shared)->capacity) != 0;
+    return shared->mapped && ring_capacity(shared) != 0;
 }
 
 uint64_t memtable_dirty(const struct shared *shared)
 {
     struct shared_memtable *m = ring_state(shared);
     uint64_t drained = ring_acquire(&m->drained); /* first: then it is not behind `tail` */
+    uint64_t tail = ring_acquire(&m->tail);
 
-    return memtable_exists(shared) ? ring_acquire(&m->tail) - drained : 0;
+    return memtable_exists(shared) && drained < tail ? tail - drained : 0;
 }
 
 struct memtable_key memtable_key(const struct dcache_value *key, int raw)
@@ -38,6 +40,7 @@ static struct dcache_value copied(unsigned type, uint64_t bits, uint64_t **at, s
 
     if (!value_is_data(&value))
         return value;
+    ((char *)*at)[size] = 0; /* it is, unless somebody has forged it */
     value.data = *at;
     value.size = size;
     *at += ring_words(size);
@@ -116,6 +119,7 @@ static bool is_overtaken(const struct shared_memtable *m, uint64_t position, uin
 static int look(struct shared *shared, const struct memtable_key *key, bool with_value,
                 struct memtable_record *record, bool *ret_again)
 {
+    /* Any number would do, if it came to that: ring_record(), ring_bucket(). */
     uint64_t capacity = ring_acquire(&ring_state(shared)->capacity);
     const ring_word *bucket;
 
@@ -149,16 +153,18 @@ int memtable_find(struct shared *shared, const struct memtable_key *key, unsigne
                   uint64_t commits, struct memtable_record *ret_record)
 {
     struct shared_memtable *m = ring_state(shared);
+    int turns = 0, rc;
     bool again;
-    int rc;
 
     ret_record->kind = MEMTABLE_UNKNOWN;
-    if (!memtable_exists(shared))
+    if (!shared->mapped)
         return 0;
     do { /* each time the ring has come round meanwhile, and the key has another record or none */
         again = false;
         rc = look(shared, key, !(flags & MEMTABLE_NO_VALUE), ret_record, &again);
-    } while (again);
+    } while (again && ++turns < TURNS_MOST);
+    if (again) /* so fast it does not turn */
+        rc = 1;
     if (rc != 0) {
         ret_record->kind = MEMTABLE_UNKNOWN;
         return rc < 0 ? rc : 0;
@@ -176,15 +182,16 @@ int memtable_find(struct shared *shared, const struct memtable_key *key, unsigne
 
 /* ---- the lock ---- */
 
-/* The place in a bucket of a record that SQLite has. */
+/* The place in a bucket of a record that SQLite has, or of what is none. */
 static ring_word *clean_place(const struct shared *shared, ring_word *bucket, uint64_t capacity)
 {
-    uint64_t drained = ring_acquire(&ring_state(shared)->drained);
+    uint64_t drained = ring_acquire(&ring_state(shared)->drained),
+             tail = ring_load(&ring_state(shared)->tail);
 
     for (int i = 0; i < RING_BUCKET; i++) {
         uint64_t there = ring_position(ring_load(&bucket[i]));
 
-        if (there < drained ||
+        if (there < drained || there >= tail ||
             (ring_beginning(ring_record(shared, there, capacity)).flags & MEMTABLE_CLEAN))
             return &bucket[i];
     }
@@ -213,7 +220,8 @@ static ring_word *place_of(const struct shared *shared, const struct memtable_ke
         there = ring_position(slot);
         if (!ring_match(shared, there, capacity, key, &h, &gone))
             continue;
-        if (there >= ring_acquire(&m->drained) && !(h.flags & MEMTABLE_CLEAN))
+        if (there >= ring_acquire(&m->drained) && there < ring_load(&m->tail) &&
+            !(h.flags & MEMTABLE_CLEAN))
             *ret_previous = there;
         return &bucket[i];
     }
@@ -230,33 +238,44 @@ static void list(const struct shared *shared, const struct memtable_key *key, ui
         ring_release(place, ring_slot(key->hash, position));
 }
 
+static void drop_ring(struct shared_memtable *m)
+{
+    atomic_store(&m->capacity, 0);
+    atomic_store(&m->head, 0);
+    atomic_store(&m->drained, 0);
+    atomic_store(&m->visible, 0);
+    atomic_store(&m->tail, 0);
+}
+
 /* M3. What is no record, only somebody who writes into the segment can have put there: it is taken back. */
 static void list_again(struct shared *shared)
 {
     struct shared_memtable *m = ring_state(shared);
-    uint64_t capacity = ring_load(&m->capacity), tail = ring_load(&m->tail),
-             at = ring_load(&m->visible);
+    uint64_t tail = ring_load(&m->tail), at = ring_load(&m->visible);
+    struct ring_header h;
 
-    while (capacity > 0 && at < tail) {
-        const ring_word *words = ring_record(shared, at, capacity), *data = words + RING_WORDS;
-        uint64_t size = ring_sound_size(shared, at, tail);
-        struct ring_header h = ring_beginning(words);
+    if (tail < at || tail - at > ring_capacity(shared)) {
+        if (tail < at)
+            drop_ring(m);
+        else
+            ring_release(&m->tail, at);
+        return;
+    }
+    for (; at < tail; at += h.size, ring_release(&m->visible, at)) {
+        const ring_word *data = ring_record(shared, at, ring_capacity(shared)) + RING_WORDS;
         struct memtable_key key;
 
-        if (size == 0) {
+        if (!ring_read(shared, at, tail, &h)) {
             ring_release(&m->tail, at);
             return;
         }
-        if (h.kind != RING_PAD) {
-            h = ring_header_at(words);
-            key.given = ring_borrow(h.key_type, h.key, &data, h.key_size);
-            key.key = value_normal_key(&key.given);
-            key.raw = h.raw;
-            key.hash = h.hash;
-            list(shared, &key, at);
-        }
-        at += size;
-        ring_release(&m->visible, at);
+        if (h.kind == RING_PAD)
+            continue;
+        key.given = ring_borrow(h.key_type, h.key, &data, h.key_size);
+        key.key = value_normal_key(&key.given);
+        key.raw = h.raw;
+        key.hash = h.hash;
+        list(shared, &key, at);
     }
 }
 
@@ -318,33 +337,45 @@ uint64_t memtable_bytes(const struct row *row)
 
 bool memtable_fits(const struct shared *shared, const struct row *row)
 {
-    return memtable_bytes(row) <= ring_load(&ring_state(shared)->capacity) / LARGEST_PART;
+    return memtable_bytes(row) <= ring_capacity(shared) / LARGEST_PART;
 }
 
-/* M5, M6. False: what is in the way is dirty. */
-static bool make_room(struct shared *shared, uint64_t size)
+static void unlist(const struct shared *shared, uint64_t hash, uint64_t position)
+{
+    ring_word *bucket = ring_bucket(shared, hash, ring_capacity(shared));
+
+    for (int i = 0; i < RING_BUCKET; i++)
+        if (ring_load(&bucket[i]) == ring_slot(hash, position))
+            ring_release(&bucket[i], 0);
+}
+
+static bool is_in_order(uint64_t head, uint64_t drained, uint64_t tail, uint64_t capacity)
+{
+    return ring_is_part(head, tail, capacity) && head <= drained && drained <= tail &&
+           tail % RING_ALIGNMENT == 0;
+}
+
+/* M5, M6. False: what is in the way is dirty; or is no record, then there is no ring any more. */
+static bool make_room(struct shared *shared, uint64_t capacity, uint64_t size)
 {
     struct shared_memtable *m = ring_state(shared);
-    uint64_t capacity = ring_load(&m->capacity), head = ring_load(&m->head),
-             tail = ring_load(&m->tail);
+    uint64_t head = ring_load(&m->head), tail = ring_load(&m->tail);
     uint64_t drained = ring_acquire(&m->drained), begin = head;
+    struct ring_header h;
 
+    if (!is_in_order(head, drained, tail, capacity)) {
+        drop_ring(m);
+        return false;
+    }
     while (tail + size - head > capacity) {
-        struct ring_header h;
-
-        if (head >= drained)
+        if (head == drained)
             return false;
-        h = ring_beginning(ring_record(shared, head, capacity));
-        if (h.kind != RING_PAD) {
-            ring_word *bucket;
-
-            h = ring_header_at(ring_record(shared, head, capacity));
-            bucket = ring_bucket(shared, h.hash, capacity);
-
-            for (int i = 0; i < RING_BUCKET; i++)
-                if (ring_load(&bucket[i]) == ring_slot(h.hash, head))
-                    ring_release(&bucket[i], 0);
+        if (!ring_read(shared, head, drained, &h)) {
+            drop_ring(m);
+            return false;
         }
+        if (h.kind != RING_PAD)
+            unlist(shared, h.hash, head);
         head += h.size;
     }
     if (head != begin) {
@@ -433,11 +464,12 @@ bool memtable_append(struct shared *shared, const struct memtable_key *key, enum
                      unsigned flags, const struct row *row)
 {
     struct shared_memtable *m = ring_state(shared);
-    uint64_t capacity = ring_load(&m->capacity), tail = ring_load(&m->tail),
+    uint64_t capacity = ring_capacity(shared), tail = ring_load(&m->tail),
              size = bytes(&key->key, row);
     uint64_t to_end = capacity - (tail & (capacity - 1)), pad = to_end < size ? to_end : 0;
     struct ring_header h = header_of(key, kind, flags, row, size);
-    ring_word *place = make_room(shared, pad + size) ? place_of(shared, key, &h.previous) : NULL;
+    ring_word *place = make_room(shared, capacity, pad + size) ? place_of(shared, key, &h.previous)
+                                                               : NULL;
 
     if (!place)
         return false;
@@ -483,15 +515,6 @@ bool memtable_may_keep(struct shared *shared, const struct memtable_key *key)
            ((record.flags & MEMTABLE_CLEAN) || record.position < ring_acquire(&m->drained));
 }
 
-static void drop_ring(struct shared_memtable *m)
-{
-    atomic_store(&m->capacity, 0);
-    atomic_store(&m->head, 0);
-    atomic_store(&m->drained, 0);
-    atomic_store(&m->visible, 0);
-    atomic_store(&m->tail, 0);
-}
-
 int memtable_resize(struct shared *shared, uint64_t capacity)
 {
     struct shared_memtable *m = ring_state(shared);
@@ -506,7 +529,7 @@ int memtable_resize(struct shared *shared, uint64_t capacity)
     if (rc < 0)
         return rc;
     /* No reader finds anything in what was (M6), nor in what is being made: there is no ring. */
-    tail = (tail / capacity + 1) * capacity;
+    tail = tail < RING_LAST ? (tail / capacity + 1) * capacity : capacity;
     atomic_store(&m->capacity, 0);
     atomic_store(&m->head, tail);
     atomic_thread_fence(memory_order_release);
@@ -526,13 +549,10 @@ int memtable_resize(struct shared *shared, uint64_t capacity)
 static bool has_ring(struct shared *shared)
 {
     const struct shared_memtable *m = ring_state(shared);
-    uint64_t capacity = ring_load(&m->capacity), head = ring_load(&m->head);
-    uint64_t drained = ring_load(&m->drained), tail = ring_load(&m->tail);
+    uint64_t capacity = ring_capacity(shared), head = ring_load(&m->head);
 
-    return capacity >= MEMTABLE_SMALLEST && capacity <= SHARED_RING_MOST &&
-           (capacity & (capacity - 1)) == 0 && head <= drained && drained <= tail &&
-           tail - head <= capacity && head >= capacity && tail < RING_LAST &&
-           head % RING_ALIGNMENT == 0 && drained % RING_ALIGNMENT == 0 &&
+    return capacity > 0 && head >= capacity &&
+           is_in_order(head, ring_load(&m->drained), ring_load(&m->tail), capacity) &&
            shared_allocate(shared, SHARED_INDEX_OFFSET,
                            capacity / RING_BYTES_PER_SLOT * sizeof(uint64_t)) == 0 &&
            shared_allocate(shared, SHARED_RING_OFFSET, capacity) == 0;
@@ -541,14 +561,14 @@ static bool has_ring(struct shared *shared)
 static bool is_sound(struct shared *shared)
 {
     const struct shared_memtable *m = ring_state(shared);
-    uint64_t tail = ring_load(&m->tail), at = ring_load(&m->head), size;
+    uint64_t tail = ring_load(&m->tail), at = ring_load(&m->head);
     bool meets = at == ring_load(&m->drained);
+    struct ring_header h;
 
-    for (; at < tail; at += size) {
-        size = ring_sound_size(shared, at, tail);
-        if (size == 0)
+    for (; at < tail; at += h.size) {
+        if (!ring_read(shared, at, tail, &h))
             return false;
-        meets |= at + size == ring_load(&m->drained);
+        meets |= at + h.size == ring_load(&m->drained);
     }
     return meets;
 }
@@ -562,7 +582,7 @@ void memtable_inherit(struct shared *shared)
         drop_ring(m);
         return;
     }
-    capacity = ring_load(&m->capacity);
+    capacity = ring_capacity(shared);
     for (uint64_t i = 0; i < capacity / RING_BYTES_PER_SLOT; i++)
         ring_release(ring_bucket(shared, 0, capacity) + i, 0);
     ring_release(&m->visible, ring_load(&m->head));
@@ -584,6 +604,18 @@ void memtable_own_commit(struct shared *shared, uint64_t commits)
         return; /* it passes for a foreign one */
     memtable_settle(shared, commits);
     memtable_unlock(shared);
+}
+
+int memtable_void(struct shared *shared, int64_t deadline)
+{
+    int rc = deadline < 0 ? 0 : shared_mutex_lock(shared, &ring_state(shared)->append, deadline);
+
+    if (rc < 0)
+        return rc;
+    drop_ring(ring_state(shared));
+    if (deadline >= 0)
+        memtable_unlock(shared);
+    return 0;
 }
 
 void memtable_note_foreign(struct shared *shared)

@@ -34,8 +34,6 @@
 #include "ring.h"
 #include "row.h"
 
-#define MEMTABLE_SMALLEST (UINT64_C(64) << 10) /* bytes */
-
 struct memtable_key memtable_key(const struct dcache_value *key, int raw);
 
 enum memtable_kind {
@@ -120,14 +118,20 @@ bool memtable_is_shunned(const struct shared *shared);
 /* ---- under the write lock ---- */
 
 /* Where a slice ends that begins at `begin` (which is `drained`), has to be brought to SQLite as a
- * whole, goes to `target` (memtable_published()) at most, and has some `most` records that matter. */
-uint64_t memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target,
-                               int most);
+ * whole, goes to `target` (memtable_published()) at most, and has some `most` records that matter.
+ * False: at `begin` is no record, or the positions cannot be. */
+bool memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target, int most,
+                           uint64_t *ret_end);
 
 /* What is to be stored in the place of the record at a position, within a slice: its row is borrowed from
- * the ring. UNKNOWN: nothing. OVERTAKEN: it yields to a later row. The next is `size` bytes further. */
-void memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
+ * the ring. UNKNOWN: nothing. OVERTAKEN: it yields to a later row. The next is `size` bytes further.
+ * False: it is no record (any more: then somebody writes into the segment). */
+bool memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
                          uint64_t end, struct memtable_record *ret_record);
+
+/* Without what is no ring: see memtable_end_of_slice(). With the append lock held, or (`deadline` not
+ * negative) taken for it. Fails: TIMEOUT. */
+int memtable_void(struct shared *shared, int64_t deadline);
 
 /* What is before `position` is in SQLite. */
 void memtable_drained(struct shared *shared, uint64_t position);

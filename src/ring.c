@@ -58,7 +58,7 @@ bool ring_match(const struct shared *shared, uint64_t position, uint64_t capacit
     if (same)
         ring_read_header(at, h);
     *ret_gone = !ring_still_there(shared, position, capacity);
-    if (*ret_gone || !same) /* gone: its sizes mean nothing */
+    if (*ret_gone || !same || !ring_is_record(shared, at, h)) /* gone: its sizes mean nothing */
         return false;
     if (is_key(h, at, key))
         return true;
@@ -66,33 +66,32 @@ bool ring_match(const struct shared *shared, uint64_t position, uint64_t capacit
     return false;
 }
 
-/* Bytes of data of a type; more than a record can have if there is no such type. */
-static uint64_t sound_bytes(unsigned type, uint32_t size, unsigned least)
+/* Bytes of data of a type. */
+static uint64_t data_bytes(unsigned type, uint32_t size)
 {
-    if (type < least || type > DCACHE_BYTES)
-        return UINT32_MAX;
     return type == DCACHE_TEXT || type == DCACHE_BYTES ? ring_words(size) * sizeof(uint64_t) : 0;
 }
 
-uint64_t ring_sound_size(const struct shared *shared, uint64_t position, uint64_t end)
+bool ring_read(const struct shared *shared, uint64_t position, uint64_t end,
+               struct ring_header *ret_header)
 {
-    uint64_t capacity = ring_load(&ring_state(shared)->capacity), needed;
+    uint64_t capacity = ring_capacity(shared);
     const ring_word *at = ring_record(shared, position, capacity);
-    struct ring_header h = ring_beginning(at);
+    struct ring_header *h = ret_header;
 
-    if (h.size == 0 || h.size % RING_ALIGNMENT != 0 || h.size > end - position ||
-        (position & (capacity - 1)) + h.size > capacity)
-        return 0;
-    if (h.kind == RING_PAD)
-        return h.size;
-    if (h.size < sizeof h)
-        return 0;
-    ring_read_header(at, &h);
-    needed = sizeof h + sound_bytes(h.key_type, h.key_size, DCACHE_INT) +
-             sound_bytes(h.tag_type, h.tag_size, DCACHE_NONE) +
-             sound_bytes(h.value_type, h.value_size, DCACHE_NONE);
-    return needed <= h.size && h.kind <= 2 && h.kind >= 1 && h.mode <= MODE_PICKLE && h.raw <= 1 &&
-                   h.previous < position
-               ? h.size
-               : 0;
+    if (capacity == 0)
+        return false;
+    ring_read_header(at, h);
+    if (h->size == 0 || (h->size | position) % RING_ALIGNMENT != 0 || position > end ||
+        h->size > end - position || (position & (capacity - 1)) + h->size > capacity)
+        return false;
+    if (h->kind == RING_PAD) {
+        memset(&h->words[1], 0, sizeof *h - sizeof h->words[0]);
+        return true;
+    }
+    return ring_is_record(shared, at, h) && h->key_type >= DCACHE_INT && h->raw <= 1 &&
+           h->previous < position &&
+           sizeof *h + data_bytes(h->key_type, h->key_size) + data_bytes(h->tag_type, h->tag_size) +
+                   data_bytes(h->value_type, h->value_size) <=
+               h->size;
 }

@@ -1,6 +1,12 @@
 /* ring.h - where things are in the ring and its index, and how a record is read out of it while others
  * write. Rules: memtable.h, M1 to M6.
  *
+ * Whoever may write to the directory may write here too, at any moment, so nothing is taken on trust: no
+ * position leads out of the mapping, whatever it is (ring_record, ring_bucket); a header is copied
+ * first, and of the copy it is checked that it is one of a record in the ring (ring_is_record); who goes
+ * from one to the next checks in addition that he comes forward, and where he has to end (ring_read).
+ * What is not so is not in the index. Answers can be forged, as the database itself can.
+ *
  * Memory that readers and a writer may touch at once is read and written by relaxed atomic words, so
  * that the race is a defined one; fences put them in the order of M2, M3 and M6. */
 #ifndef RING_H
@@ -20,7 +26,9 @@ struct memtable_key {
 #define RING_ALIGNMENT 16 /* of positions: a slot holds them by this unit */
 #define RING_BUCKET 8     /* slots, one cache line: a key's slot is in the bucket of its hash */
 #define RING_BYTES_PER_SLOT 64 /* of the ring */
-#define RING_SHIFT 52          /* a slot: 12 bits of the hash, then position / RING_ALIGNMENT + 1 */
+#define RING_BUCKETS_MOST (SHARED_RING_MOST / (RING_BUCKET * RING_BYTES_PER_SLOT))
+#define RING_SMALLEST (UINT64_C(64) << 10) /* bytes */
+#define RING_SHIFT 52 /* a slot: 12 bits of the hash, then position / RING_ALIGNMENT + 1 */
 
 typedef _Atomic uint64_t ring_word;
 
@@ -70,12 +78,24 @@ static inline void ring_release(ring_word *at, uint64_t value)
     atomic_store_explicit(at, value, memory_order_release);
 }
 
+/* The size of the ring; 0: there is none. */
+static inline uint64_t ring_capacity(const struct shared *shared)
+{
+    uint64_t capacity = ring_acquire(&ring_state(shared)->capacity);
+
+    return capacity >= RING_SMALLEST && capacity <= SHARED_RING_MOST &&
+                   (capacity & (capacity - 1)) == 0
+               ? capacity
+               : 0;
+}
+
 static inline ring_word *ring_record(const struct shared *shared, uint64_t position,
                                      uint64_t capacity)
 {
     char *ring = (char *)shared->segment + SHARED_RING_OFFSET;
 
-    return (ring_word *)(void *)(ring + (position & (capacity - 1)));
+    return (ring_word *)(void *)(ring + (position & (capacity - RING_ALIGNMENT) &
+                                         (SHARED_RING_MOST - RING_ALIGNMENT)));
 }
 
 static inline ring_word *ring_bucket(const struct shared *shared, uint64_t hash, uint64_t capacity)
@@ -83,7 +103,8 @@ static inline ring_word *ring_bucket(const struct shared *shared, uint64_t hash,
     char *index = (char *)shared->segment + SHARED_INDEX_OFFSET;
     uint64_t buckets = capacity / (RING_BUCKET * RING_BYTES_PER_SLOT);
 
-    return (ring_word *)(void *)index + (hash & (buckets - 1)) * RING_BUCKET;
+    return (ring_word *)(void *)index +
+           (hash & (buckets - 1) & (RING_BUCKETS_MOST - 1)) * RING_BUCKET;
 }
 
 static inline uint64_t ring_slot(uint64_t hash, uint64_t position)
@@ -100,15 +121,6 @@ static inline uint64_t ring_position(uint64_t slot)
 static inline size_t ring_words(size_t size)
 {
     return size / 8 + 1;
-}
-
-/* Of the header, what a RING_PAD has too. */
-static inline struct ring_header ring_beginning(const ring_word *at)
-{
-    struct ring_header h = {0};
-
-    h.words[0] = ring_load(at);
-    return h;
 }
 
 static inline void ring_copy(uint64_t *to, const ring_word *from, size_t count)
@@ -128,12 +140,26 @@ static inline void ring_read_header(const ring_word *at, struct ring_header *h)
     ring_copy(h->words, at, RING_WORDS);
 }
 
-static inline struct ring_header ring_header_at(const ring_word *at)
+/* Kind, or flags, alone, where that is all that matters. */
+static inline struct ring_header ring_beginning(const ring_word *at)
 {
-    struct ring_header h;
+    struct ring_header h = {0};
 
-    ring_read_header(at, &h);
+    h.words[0] = ring_load(at);
     return h;
+}
+
+/* Whether a header that was copied from `at` is that of a record, whose data may be read there. (With
+ * their NULs, which are not counted, they may reach a little into the page behind the ring.) */
+static inline bool ring_is_record(const struct shared *shared, const ring_word *at,
+                                  const struct ring_header *h)
+{
+    const char *end = (const char *)shared->segment + SHARED_RING_END;
+    uint64_t data = (uint64_t)h->key_size + h->tag_size + h->value_size;
+
+    return h->kind - 1U <= 1 && h->mode <= MODE_PICKLE && h->key_type <= DCACHE_BYTES &&
+           h->tag_type <= DCACHE_BYTES && h->value_type <= DCACHE_BYTES &&
+           (int64_t)(sizeof *h + data) <= end - (const char *)at;
 }
 
 /* Whether what was copied from `position` was still there then: M6. */
@@ -157,9 +183,16 @@ static inline struct dcache_value ring_scalar(unsigned type, uint64_t bits)
 /* Positions end here; at a gigabyte a second in some 2,000 years. */
 #define RING_LAST (UINT64_C(1) << 56)
 
-/* The size of the record at a position, if it is one that may be read and that ends at `end` at most;
- * else 0. */
-uint64_t ring_sound_size(const struct shared *shared, uint64_t position, uint64_t end);
+/* The header of what is at a position, a record or a RING_PAD (of which the rest is 0), that may be read
+ * and ends at `end` at most. False: it is neither. */
+bool ring_read(const struct shared *shared, uint64_t position, uint64_t end,
+               struct ring_header *ret_header);
+
+/* Whether from one position to the other is a part of the ring, in this order. */
+static inline bool ring_is_part(uint64_t from, uint64_t to, uint64_t capacity)
+{
+    return to - from <= capacity && from <= to && to < RING_LAST;
+}
 
 /* A value of a record that cannot go away meanwhile, borrowed from the ring; `*at` moves to the next. */
 struct dcache_value ring_borrow(unsigned type, uint64_t bits, const ring_word **at, size_t size);

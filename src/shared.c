@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
-#define VERSION 8
+#define VERSION 9
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
@@ -518,7 +518,7 @@ static unsigned place_of(int64_t rowid, unsigned probe)
     return (unsigned)((hash >> 32) + probe) % SHARED_ACCESS_SLOTS;
 }
 
-bool shared_note_access(struct shared *shared, int64_t rowid, double time)
+bool shared_note_access(struct shared *shared, int64_t rowid, double time, uint32_t count)
 {
     struct shared_segment *segment = shared->segment;
 
@@ -533,7 +533,7 @@ bool shared_note_access(struct shared *shared, int64_t rowid, double time)
         if (holder == rowid) {
             atomic_store_explicit(&slot->time, double_bits(time), memory_order_relaxed);
             /* One count may be lost to a flush at this moment: it is a statistic. */
-            atomic_fetch_add_explicit(&slot->count, 1, memory_order_relaxed);
+            atomic_fetch_add_explicit(&slot->count, count, memory_order_relaxed);
             atomic_fetch_add_explicit(&segment->accesses, 1, memory_order_relaxed);
             return true;
         }

@@ -113,7 +113,9 @@ struct shared_segment {
 /* Behind the segment, in the same mapping; in the file as far as it is allocated. */
 #define SHARED_INDEX_OFFSET ((sizeof(struct shared_segment) + 4095) / 4096 * 4096)
 #define SHARED_RING_OFFSET (SHARED_INDEX_OFFSET + SHARED_INDEX_MOST)
-#define SHARED_MAPPED (SHARED_RING_OFFSET + SHARED_RING_MOST)
+#define SHARED_RING_END (SHARED_RING_OFFSET + SHARED_RING_MOST)
+#define SHARED_MAPPED \
+    (SHARED_RING_END + 4096) /* where a header that is cut off there may be read */
 
 struct shared {
     struct shared_segment *segment;
@@ -174,8 +176,8 @@ uint32_t shared_bell_listen(const struct shared *shared, uint32_t hash);
 void shared_bell_wait(struct shared *shared, uint32_t hash, uint32_t heard, int64_t nanoseconds);
 void shared_bell_ring(struct shared *shared, uint32_t hash, bool all);
 
-/* Note a read of a row for the policies. False when there is no room: a flush is due. */
-bool shared_note_access(struct shared *shared, int64_t rowid, double time);
+/* Note reads of a row for the policies. False when there is no room: a flush is due. */
+bool shared_note_access(struct shared *shared, int64_t rowid, double time, uint32_t count);
 
 /* Take out the i-th record, if it holds anything. Under the write lock. */
 bool shared_take_access(struct shared *shared, unsigned i, int64_t *ret_rowid, double *ret_time,

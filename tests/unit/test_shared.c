@@ -533,8 +533,8 @@ static void notes_of_a_row_add_up_to_one_record(void **state)
     double time;
 
     (void)state;
-    assert_true(shared_note_access(&a, 42, 100.5));
-    assert_true(shared_note_access(&b, 42, 101.5));
+    assert_true(shared_note_access(&a, 42, 100.5, 1));
+    assert_true(shared_note_access(&b, 42, 101.5, 1));
     assert_int_equal(atomic_load(&a.segment->accesses), 2);
     for (unsigned i = 0; i < SHARED_ACCESS_SLOTS; i++)
         if (shared_take_access(&a, i, &rowid, &time, &count)) {
@@ -557,7 +557,7 @@ static void table_without_room_says_so_and_loses_nothing(void **state)
     double time;
 
     (void)state;
-    for (; shared_note_access(&a, row, 1.0); row++)
+    for (; shared_note_access(&a, row, 1.0, 1); row++)
         noted++;
     assert_in_range(noted, 100, SHARED_ACCESS_SLOTS);
     for (unsigned i = 0; i < SHARED_ACCESS_SLOTS; i++)
@@ -566,7 +566,7 @@ static void table_without_room_says_so_and_loses_nothing(void **state)
             taken += count;
         }
     assert_int_equal(taken, noted);
-    assert_true(shared_note_access(&a, row, 1.0));
+    assert_true(shared_note_access(&a, row, 1.0, 1));
     shared_close(&a, dir);
 }
 
