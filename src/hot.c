@@ -41,7 +41,9 @@ static void make_ring(struct store *store)
 {
     struct shared *shared = &store->shared;
 
-    if (!shared_mutex_try(shared, &shared->segment->lock))
+    /* Where no commit is seen yet, the next would seem foreign. */
+    if (watch_commits(&store->watch) == DB_NO_COMMITS ||
+        !shared_mutex_try(shared, &shared->segment->lock))
         return;
     if (can_be_written(store) && memtable_try(shared)) {
         if (!memtable_exists(shared) && memtable_resize(shared, first_capacity(store)) == 0)

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 #define PATIENCE (100 * OS_MS)
-#define FOREIGN (60000 * OS_MS) /* after a foreign commit, how long more are expected */
-#define STEP_BACK 60            /* seconds */
-#define LARGEST_PART 16         /* of the ring for one record */
-#define TURNS_MOST 1000         /* of the ring, while one record is read */
+#define FOREIGN (1000 * OS_MS) /* after a foreign commit, how long more are expected, at first */
+#define FOREIGN_MOST (60000 * OS_MS)  /* and at last */
+#define FOREIGN_OFTEN (60000 * OS_MS) /* after a pause: who comes within it comes often */
+#define STEP_BACK 60                  /* seconds */
+#define LARGEST_PART 16               /* of the ring for one record */
+#define TURNS_MOST 1000               /* of the ring, while one record is read */
 
 bool memtable_exists(const struct shared *shared)
 {
@@ -600,10 +602,13 @@ void memtable_settle(struct shared *shared, uint64_t commits)
 
 void memtable_own_commit(struct shared *shared, uint64_t commits)
 {
-    if (!memtable_exists(shared) || memtable_lock(shared, os_monotonic() + PATIENCE) < 0)
+    bool exists = memtable_exists(shared); /* else nobody makes one meanwhile */
+
+    if (!shared->mapped || (exists && memtable_lock(shared, os_monotonic() + PATIENCE) < 0))
         return; /* it passes for a foreign one */
     memtable_settle(shared, commits);
-    memtable_unlock(shared);
+    if (exists)
+        memtable_unlock(shared);
 }
 
 int memtable_void(struct shared *shared, int64_t deadline)
@@ -618,15 +623,27 @@ int memtable_void(struct shared *shared, int64_t deadline)
     return 0;
 }
 
+/* A pause that was over when the next foreign commit came soon after was too short: the next is twice as
+ * long. */
 void memtable_note_foreign(struct shared *shared)
 {
-    atomic_store(&ring_state(shared)->foreign, os_coarse());
+    struct shared_memtable *m = ring_state(shared);
+    int64_t now = os_coarse(), seen = atomic_load(&m->foreign), age = os_minus(now, seen);
+    int64_t pause = atomic_load(&m->pause);
+
+    if (seen == 0 || age < 0 || age >= os_plus(FOREIGN_OFTEN, pause))
+        pause = FOREIGN;
+    else if (age >= pause)
+        pause = pause < FOREIGN_MOST / 2 ? 2 * pause : FOREIGN_MOST;
+    atomic_store(&m->pause, pause);
+    atomic_store(&m->foreign, now);
 }
 
 bool memtable_is_shunned(const struct shared *shared)
 {
-    int64_t seen = atomic_load_explicit(&ring_state(shared)->foreign, memory_order_relaxed);
-    int64_t age = os_minus(os_coarse(), seen);
+    const struct shared_memtable *m = ring_state(shared);
+    int64_t seen = atomic_load_explicit(&m->foreign, memory_order_relaxed);
+    int64_t age = seen != 0 ? os_minus(os_coarse(), seen) : -1;
 
-    return seen != 0 && age >= 0 && age < FOREIGN;
+    return age >= 0 && age < atomic_load_explicit(&m->pause, memory_order_relaxed);
 }

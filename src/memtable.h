@@ -111,7 +111,8 @@ void memtable_settle(struct shared *shared, uint64_t commits);
 void memtable_own_commit(struct shared *shared, uint64_t commits);
 
 /* It was a foreign process. While such are at work, nothing is to be left dirty: they would not see it,
- * and of two changes of one number one would be lost. */
+ * and of two changes of one number one would be lost. For a second at first; longer, up to a minute, the
+ * more often they come back. */
 void memtable_note_foreign(struct shared *shared);
 bool memtable_is_shunned(const struct shared *shared);
 

@@ -79,6 +79,7 @@ struct shared_memtable {
     _Atomic uint64_t turn;  /* the position then */
     _Atomic int64_t
         foreign; /* monotonic: when it was last seen that a foreign process writes; 0: never */
+    _Atomic int64_t pause;   /* for how long after that nothing is left dirty */
     _Atomic int32_t trouble; /* a status: why the last drain failed; 0: it did not */
     _Atomic int64_t newest;  /* rowid of the row that was stored last */
     _Atomic uint32_t

@@ -74,10 +74,16 @@ static void unlock_list(void)
 
 static int open_shared(struct store *store, int64_t deadline)
 {
+    struct stat unused;
+    bool log;
     int rc;
 
     if (store->use_shared) {
+        /* Looked at before the segment is there: others of ours open the database once it is. */
+        log = os_fstatat(store->files.dir, DB_NAME "-wal", &unused) == 0;
         rc = shared_open(&store->shared, store->files.dir, store->files.file_mode, deadline);
+        if (rc == 0 && store->shared.made && log) /* somebody has it open, and it is none of us */
+            memtable_note_foreign(&store->shared);
         if (rc == 0 && store->shared.inherited) {
             memtable_inherit(&store->shared);
             rc = shared_admit(&store->shared);
@@ -147,18 +153,24 @@ static int write_schema(struct store *store, struct db *db, const struct dcache_
     return rc;
 }
 
+static bool changes_nothing(struct db *db, const struct dcache_open_options *o)
+{
+    for (size_t i = 0; i < o->settings_count; i++)
+        if (settings_differs(db, &o->settings[i]))
+            return false;
+    return true;
+}
+
 /* Look, and only if something is missing or to be changed, write. */
 static int prepare_schema(struct store *store, struct db *db, const struct dcache_open_options *o,
                           int64_t deadline)
 {
-    bool complete = false, change = false, locked = false;
+    bool complete = false, locked = false;
     int rc;
 
     db->deadline = deadline;
     rc = schema_look(db, &store->settings, store->shards, &complete);
-    for (size_t i = 0; rc == 0 && complete && i < o->settings_count; i++)
-        change |= settings_differs(db, &o->settings[i]);
-    if (rc == 0 && (change || !complete)) {
+    if (rc == 0 && !(complete && changes_nothing(db, o))) {
         if (store->read_only)
             return complete ? os_fail(DCACHE_READONLY, "the cache is read-only: no settings")
                             : os_fail(DCACHE_CORRUPT, "the cache is not complete");
@@ -168,7 +180,7 @@ static int prepare_schema(struct store *store, struct db *db, const struct dcach
         locked = rc == 0;
         if (locked) /* another may have done it meanwhile */
             rc = schema_look(db, &store->settings, store->shards, &complete);
-        if (rc == 0)
+        if (rc == 0 && !(complete && changes_nothing(db, o)))
             rc = write_schema(store, db, o, complete);
         if (rc == 0)
             rc = schema_look(db, &store->settings, store->shards, &complete);
@@ -199,14 +211,6 @@ static int match_journal(struct store *store, struct db *db)
 }
 
 /* ---- a look that leaves no trace ---- */
-
-static bool changes_nothing(struct db *db, const struct dcache_open_options *o)
-{
-    for (size_t i = 0; i < o->settings_count; i++)
-        if (settings_differs(db, &o->settings[i]))
-            return false;
-    return true;
-}
 
 static void forget_rested(struct store *store)
 {
@@ -256,15 +260,10 @@ static int make_database(struct store *store, const struct dcache_open_options *
 static int open_database(struct store *store, const struct dcache_open_options *o, int64_t deadline)
 {
     unsigned generation;
-    struct stat unused;
     struct db *db;
     int rc;
 
     store->journal_matched = false;
-    /* Somebody has it open, and it is none of us. */
-    if (store->shared.mapped && store->shared.made &&
-        os_fstatat(store->files.dir, DB_NAME "-wal", &unused) == 0)
-        memtable_note_foreign(&store->shared);
     atomic_store(&store->rebuilds, atomic_load(&store->shared.segment->rebuilds));
     if (look_at_rest(store, o)) {
         store->files.sync = store->settings.synchronous >= 2;

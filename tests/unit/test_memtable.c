@@ -1,6 +1,7 @@
 /* test_memtable.c - ring and index, without SQLite: what is published is found, and nothing else. */
 #include "memtable.h"
 #include "sandbox.h"
+#include "txn.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -94,7 +95,7 @@ static enum memtable_kind kind_of(const char *key, uint64_t commits)
     return record.kind;
 }
 
-static void drain_all(void)
+static void all_is_drained(void)
 {
     memtable_drained(&shared, shared.segment->memtable.tail);
 }
@@ -175,11 +176,11 @@ static void full_ring_refuses_what_would_overwrite_the_dirty(void **state)
     }
     assert_true(count > 100);
     assert_true(found("k0", "a value"));
-    drain_all();
+    all_is_drained();
     assert_true(append(key, "a value"));
     assert_true(found(key, "a value"));
     for (int i = 0; i < 700; i++) {
-        drain_all();
+        all_is_drained();
         assert_true(append(key, "a value"));
     }
     assert_int_equal(kind_of("k0", COMMITS), MEMTABLE_UNKNOWN); /* reclaimed */
@@ -195,7 +196,7 @@ static void ring_turns_many_times(void **state)
         (void)snprintf(value, sizeof value, "%d%.*s", i, i % 40,
                        "........................................");
         if (!append(key, value)) {
-            drain_all();
+            all_is_drained();
             assert_true(append(key, value));
         }
         assert_true(found(key, value));
@@ -295,7 +296,7 @@ static void other_commits_void_the_clean_and_question_the_dirty(void **state)
     r = find_at("dirty", COMMITS + 1);
     assert_int_equal(r.flags, MEMTABLE_OVERTAKEN);
     row_clear(&r.row);
-    drain_all();
+    all_is_drained();
     assert_int_equal(kind_of("dirty", COMMITS + 1), MEMTABLE_UNKNOWN);
 }
 
@@ -324,6 +325,93 @@ static void time_of_a_record_is_not_before_that_of_an_earlier_one(void **state)
     assert_true(memtable_time(&shared, 101) == 101);
     assert_true(memtable_time(&shared, 40) == 40); /* the clock was set back */
     assert_true(memtable_time(&shared, 41) == 41);
+}
+
+/* ---- foreign processes ---- */
+
+/* As if it had been some seconds ago. */
+static void let_pass(double seconds)
+{
+    atomic_fetch_sub(&shared.segment->memtable.foreign, (int64_t)(seconds * 1000) * OS_MS);
+}
+
+static void pause_for_foreign_processes_is_longer_the_more_often_they_come(void **state)
+{
+    static const double pauses[] = {1, 2, 4, 8, 16, 32, 60, 60};
+
+    (void)state;
+    assert_false(memtable_is_shunned(&shared));
+    for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
+        memtable_note_foreign(&shared);
+        assert_true(memtable_is_shunned(&shared));
+        let_pass(pauses[i] - 0.1);
+        assert_true(memtable_is_shunned(&shared));
+        memtable_note_foreign(&shared); /* within it: it begins anew, and is no longer */
+        let_pass(pauses[i]);
+        assert_false(memtable_is_shunned(&shared));
+    }
+    let_pass(61); /* they have stopped coming */
+    memtable_note_foreign(&shared);
+    let_pass(1);
+    assert_false(memtable_is_shunned(&shared));
+}
+
+static void own_commit_before_there_is_a_ring_is_not_foreign(void **state)
+{
+    struct shared_memtable *m = &shared.segment->memtable;
+
+    (void)state;
+    atomic_store(&m->capacity, 0);
+    memtable_own_commit(&shared, COMMITS + 1);
+    assert_true(m->known == COMMITS + 1);
+    assert_int_equal(memtable_lock(&shared, 0), 0);
+    memtable_unlock(&shared);
+    assert_int_equal(memtable_resize(&shared, CAPACITY), 0);
+    memtable_own_commit(&shared, COMMITS + 2);
+    assert_true(m->known == COMMITS + 2);
+}
+
+#define TOGETHER 8
+
+static int open_and_write(struct child *self)
+{
+    dcache *c;
+    char key[16];
+
+    child_say(self, 'r');
+    (void)child_hear(self);
+    MUST(open_setting(in("c"), "memtable_size", dcache_int(1 << 20), &c) == 0);
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(key, sizeof key, "key %d", i);
+        MUST(put(c, key, "value") == 0);
+    }
+    MUST(c->store->shared.segment->memtable.foreign == 0);
+    child_say(self, 'd');
+    (void)child_hear(self);
+    dcache_close(c);
+    return 0;
+}
+
+static void those_who_make_a_cache_together_are_not_foreign_to_each_other(void **state)
+{
+    struct child children[TOGETHER];
+
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < TOGETHER; i++)
+            children[i] = child_start(open_and_write);
+        for (int i = 0; i < TOGETHER; i++)
+            assert_int_equal(child_hear(&children[i]), 'r');
+        for (int i = 0; i < TOGETHER; i++)
+            child_say(&children[i], 'g');
+        for (int i = 0; i < TOGETHER; i++)
+            assert_int_equal(child_hear(&children[i]), 'd');
+        for (int i = 0; i < TOGETHER; i++)
+            child_say(&children[i], 'e');
+        for (int i = 0; i < TOGETHER; i++)
+            assert_int_equal(child_end(&children[i]), 0);
+        remove_tree(in("c"));
+    }
 }
 
 /* ---- death ---- */
@@ -702,7 +790,7 @@ static void readers_beside_a_writer_see_whole_records_that_never_go_back(void **
         (void)snprintf(key, sizeof key, "key %d", i * 7 % KEYS);
         (void)snprintf(value, sizeof value, "%d%.*s", i, i % 100, dots);
         if (!append(key, value)) {
-            drain_all();
+            all_is_drained();
             assert_true(append(key, value));
         }
         acknowledged[i * 7 % KEYS] = i;
@@ -728,6 +816,9 @@ int main(void)
         TABLE_TEST(other_commits_void_the_clean_and_question_the_dirty),
         TABLE_TEST(time_of_a_record_is_not_before_that_of_an_earlier_one),
         TABLE_TEST(only_a_key_without_a_word_of_its_own_is_kept),
+        TABLE_TEST(pause_for_foreign_processes_is_longer_the_more_often_they_come),
+        TABLE_TEST(own_commit_before_there_is_a_ring_is_not_foreign),
+        TEST(those_who_make_a_cache_together_are_not_foreign_to_each_other),
         TABLE_TEST(what_was_published_and_not_listed_is_listed_by_the_next),
         TABLE_TEST(drain_goes_no_further_than_what_is_listed),
         TABLE_TEST(lock_of_the_dead_is_taken_over_and_what_they_published_stays),
