@@ -284,10 +284,11 @@ typedef struct dcache dcache; /* an open directory, or a transaction on one */
  *                           pages than sqlite_cache_size
  *   disk_min_file_size 2^15 values from so many bytes (text: characters) on are files
  *   disk_pickle_protocol 5  for Python
- *   checksums 0             1: files of values that are stored from now on have a checksum in their name.
- *                           Whoever reads such a value compares (before he gets a descriptor of it);
- *                           if it differs, the value is missing. dcache_check() compares in any case.
- *                           (5.6.3 does not, and its files have none.)
+ *   checksums 0             1: values that are stored from now on have a checksum, in the name of their
+ *                           file, or in a column of their row. Whoever reads such a value compares
+ *                           (before he gets a descriptor of it); if it differs, the value is missing.
+ *                           dcache_check() compares in any case. (5.6.3 does not, and what it
+ *                           stores has none.)
  *   deque_maxlen -1         how many items the cache may have after a push to the queue NULL: those
  *                           beyond go, from the other side; -1: any number
  *   memtable_size 0         bytes of shared memory, at most, in which small values wait some 20 ms for

@@ -5,6 +5,8 @@
  * writer is dead (F1). */
 #include "check.h"
 
+#include "sum.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -159,6 +161,24 @@ static int check_row(struct check *check, const struct victim *row)
                (long long)row->size);
 }
 
+/* Values that are not in files. */
+static int check_values(struct check *check)
+{
+    bool fix = check->fix && check->txn;
+    int64_t rowid = INT64_MIN, size = 0;
+    int rc = sum_has_column(check->db) ? 0 : DCACHE_NOT_FOUND;
+
+    while (rc == 0) {
+        rc = sum_next_damaged(check->db, rowid, &rowid, &size);
+        if (rc == 0 && fix)
+            rc = txn_drop(check->txn, rowid, size, NULL);
+        if (rc == 0)
+            rc = add(check, DCACHE_PROBLEM_DAMAGED, fix, "row %lld: another value than was stored",
+                     (long long)rowid);
+    }
+    return rc == DCACHE_NOT_FOUND ? 0 : rc;
+}
+
 /* ---- files ---- */
 
 static int stray(struct check *check, const char *name)
@@ -266,6 +286,8 @@ static int check_files(struct check *check)
 
     for (size_t i = 0; rc == 0 && i < check->row_count; i++)
         rc = check_row(check, &check->rows[i]);
+    if (rc == 0)
+        rc = check_values(check);
     if (rc == 0)
         rc = walk(check, "", 0);
     free_rows(check);

@@ -201,12 +201,17 @@ int db_open(struct db *db, const char *path, unsigned flags)
     return rc;
 }
 
-void db_close(struct db *db)
+void db_drop_statements(struct db *db)
 {
     for (int i = 0; i < DB_STATEMENTS; i++) {
         (void)sqlite3_finalize(db->statements[i]); /* repeats the error of its last step */
         db->statements[i] = NULL;
     }
+}
+
+void db_close(struct db *db)
+{
+    db_drop_statements(db);
     (void)sqlite3_close(db->handle); /* no statement is left that it could refuse for */
     db->handle = NULL;
 }

@@ -35,6 +35,7 @@ struct db {
     int64_t changed_rowid;                   /* of the row that was inserted or updated last */
     int policy_index;  /* schema.c: the policy whose index is known to be there */
     int64_t page_size; /* bytes, 0: not asked yet */
+    bool summed;       /* checksums of rows are written and compared: row.h */
     bool suspect;      /* SQLite has spoken of damage */
     bool may_map;      /* the database is not mapped, but may be */
     int wal_frames;    /* in the log after our last commit */
@@ -59,6 +60,9 @@ int db_exec(struct db *db, const char *sql);
 
 /* The statement `index`, prepared from `sql` when first asked for, reset. */
 int db_statement(struct db *db, int index, const char *sql, sqlite3_stmt **ret_statement);
+
+/* Forget them all: the next are prepared anew. None may be in the middle of its rows. */
+void db_drop_statements(struct db *db);
 
 /* A statement for one use; the caller finalizes it. */
 int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement);

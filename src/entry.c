@@ -164,7 +164,9 @@ int item_store_after_look(struct item *item, struct txn *txn, unsigned flags, bo
                           int64_t *ret_rowid)
 {
     struct row old = {0};
-    int rc = row_find(txn->db, &item->row.key, item->row.raw, &old);
+    bool look = only_if_absent && txn->db->summed; /* what is damaged is absent */
+    int rc = look ? row_get(txn->db, &item->row.key, item->row.raw, &old)
+                  : row_find(txn->db, &item->row.key, item->row.raw, &old);
     bool found = rc == 0;
 
     if (found && row_is_live(&old)) {
@@ -198,11 +200,19 @@ void entry_init(struct dcache_entry *entry)
     entry->expire_time = DCACHE_NEVER;
 }
 
+static int count_damaged(struct store *store)
+{
+    atomic_fetch_add(&store->shared.segment->damaged, 1);
+    return DCACHE_NOT_FOUND;
+}
+
 int entry_check_file(struct store *store, const struct row *row)
 {
     int64_t size;
     int fd, rc;
 
+    if (row->damaged)
+        return count_damaged(store);
     if (!row->filename)
         return 0;
     rc = file_open(&store->files, row->filename, row->size, &fd, &size);
@@ -233,11 +243,8 @@ static int verify_file(struct store *store, struct row *row, int fd)
         return 0;
     rc = memory->more ? file_verify(row->filename, memory->more, memory->more_size)
                       : file_verify_fd(row->filename, fd);
-    if (rc == DCACHE_NOT_FOUND) {
-        row->damaged = true;
-        atomic_fetch_add(&store->shared.segment->damaged, 1);
-    }
-    return rc;
+    row->damaged = rc == DCACHE_NOT_FOUND;
+    return row->damaged ? count_damaged(store) : rc;
 }
 
 int entry_open_file(struct store *store, struct row *row, unsigned flags, int *ret_fd)
@@ -246,9 +253,7 @@ int entry_open_file(struct store *store, struct row *row, unsigned flags, int *r
     int fd, rc;
 
     *ret_fd = -1;
-    if (!row->filename)
-        return 0;
-    if (flags & DCACHE_NO_VALUE)
+    if (!row->filename || row->damaged || (flags & DCACHE_NO_VALUE))
         return entry_check_file(store, row);
     rc = file_open(&store->files, row->filename, row->size, &fd, &size);
     if (rc < 0)

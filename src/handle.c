@@ -485,6 +485,8 @@ static int set_setting(struct dcache *cache, const char *name, const struct dcac
         rc = settings_put(txn.db, name, value);
     if (rc == 0 && strcmp(name, "tag_index") == 0)
         rc = schema_tag_index(txn.db, &wanted);
+    if (rc == 0 && strcmp(name, "checksums") == 0)
+        rc = schema_checksums(txn.db, &wanted);
     txn.settings_changed = true; /* that is announced after COMMIT */
     if (rc == 0)
         rc = txn_commit(&txn);

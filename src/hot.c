@@ -311,7 +311,7 @@ static void keep(struct hot_look *look, int rc, const struct row *row)
             make_ring(store);
         return;
     }
-    if (rc == 0 && (row->filename || !memtable_fits(shared, row)))
+    if (rc == 0 && (row->filename || row->damaged || !memtable_fits(shared, row)))
         return;
     if (look->commits == DB_NO_COMMITS || !memtable_try(shared))
         return;
@@ -384,7 +384,7 @@ static int heed(struct hot_look *look, unsigned flags, bool only_if_absent, int6
     struct row old = {0};
     int rc = current(look, deadline, &old);
 
-    if (rc == 0 && old.filename)
+    if (rc == 0 && (old.filename || old.damaged))
         rc = HOT_PASS; /* it may be missing: then the key is absent */
     else if (rc == 0 && row_is_live(&old)) {
         row->expire_time = flags & DCACHE_KEEP_EXPIRE ? old.expire_time : row->expire_time;
@@ -432,7 +432,7 @@ static int begin_live(struct hot_look *look, int64_t deadline, struct row *row)
     if (rc != 0)
         return rc;
     rc = current(look, deadline, row);
-    if (rc == 0 && (row->filename || row_is_pinned(row)))
+    if (rc == 0 && (row->filename || row->damaged || row_is_pinned(row)))
         rc = HOT_PASS;
     else if (rc == 0 && !row_is_live(row))
         rc = DCACHE_NOT_FOUND;
@@ -505,7 +505,7 @@ int hot_incr_begin(struct dcache *cache, struct hot_look *look, int64_t deadline
     if (rc != 0)
         return rc;
     rc = current(look, deadline, ret_row);
-    if (rc == 0 && (ret_row->filename || row_is_pinned(ret_row)))
+    if (rc == 0 && (ret_row->filename || ret_row->damaged || row_is_pinned(ret_row)))
         rc = HOT_PASS;
     if (rc == 0 || rc == DCACHE_NOT_FOUND)
         return 0;

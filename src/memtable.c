@@ -100,6 +100,7 @@ static int copy_record(const struct shared *shared, uint64_t position, uint64_t 
     row->rowid = h->rowid;
     row->size = 0;
     row->filename = NULL;
+    row->damaged = false;
     row->memory = NULL;
     if (h->kind != MEMTABLE_PRESENT) {
         row->key = *key;

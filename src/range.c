@@ -1,6 +1,8 @@
 /* range.c - the pages of a walk over the rows. See range.h. */
 #include "range.h"
 
+#include "sum.h"
+
 #include <stdlib.h>
 
 int range_advance(struct range *range, const struct row *row)
@@ -56,11 +58,12 @@ int range_page(struct db *db, const struct range *range, int limit, sqlite3_stmt
 {
     const struct dcache_iter_options *o = range->options;
     struct dcache_value rowid = dcache_int(range->last.rowid);
-    char *text = page_sql(range);
+    char *text = page_sql(range), *complete = text ? sum_sql(db, text) : NULL;
     sqlite3_stmt *s = NULL;
-    int rc = text ? db_prepare(db, text, &s) : DCACHE_NOMEM;
+    int rc = complete ? db_prepare(db, complete, &s) : DCACHE_NOMEM;
 
     free(text);
+    free(complete);
     if (rc == 0)
         rc = bind_optional(db, s, 1, o->order == DCACHE_BY_KEY ? &range->last.key : &rowid);
     if (rc == 0)

@@ -5,7 +5,7 @@
 static bool same_pragmas(struct settings *a, struct settings *b)
 {
     return a->cache_size == b->cache_size && a->mmap_size == b->mmap_size &&
-           a->synchronous == b->synchronous;
+           a->synchronous == b->synchronous && a->checksums == b->checksums;
 }
 
 int store_refresh_settings(struct store *store, struct db *db)

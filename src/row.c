@@ -2,6 +2,7 @@
 #include "row.h"
 
 #include "file.h"
+#include "sum.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 /* For who has the key: SQLite takes as long for a column as for a comparison in the tree. */
 #define BY_KEY                                                                                \
     "rowid, NULL, NULL, store_time, expire_time, access_time, access_count, tag, size, mode," \
-    " filename, value"
+    " filename, value@column"
 #define META_BY_KEY                                                                     \
     "rowid, NULL, NULL, store_time, expire_time, NULL, access_count, NULL, size, NULL," \
     " filename, NULL"
@@ -74,24 +75,26 @@ static const char *const sql[] = {
     [GET_HINTED] = "SELECT " BY_KEY " FROM Cache WHERE rowid = ?3 AND key = ?1 AND raw = ?2",
     [INSERT] =
         "INSERT OR IGNORE INTO Cache (key, raw, store_time, expire_time, access_time, access_count,"
-        " tag, size, mode, filename, value)"
-        " VALUES (?11, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    [UPDATE] = "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
-               " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10"
-               " WHERE rowid = ?1",
-    [OVERWRITE] = "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
-                  " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10"
-                  " WHERE key = ?11 AND raw = ?12 AND filename IS NULL AND size = 0",
+        " tag, size, mode, filename, value@column)"
+        " VALUES (?11, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10@value)",
+    [UPDATE] =
+        "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
+        " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10@assign"
+        " WHERE rowid = ?1",
+    [OVERWRITE] =
+        "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
+        " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10@assign"
+        " WHERE key = ?11 AND raw = ?12 AND filename IS NULL AND size = 0",
     [OVERWRITE_HINTED] =
         "UPDATE Cache SET store_time = ?2, expire_time = ?3, access_time = ?4,"
-        " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10"
+        " access_count = ?5, tag = ?6, size = ?7, mode = ?8, filename = ?9, value = ?10@assign"
         " WHERE rowid = ?1 AND key = ?11 AND raw = ?12 AND filename IS NULL AND size = 0",
     [DELETE] = "DELETE FROM Cache WHERE rowid = ?1",
     [TOUCH] = "UPDATE Cache SET expire_time = ?2 WHERE rowid = ?1",
     [RENAME] = "UPDATE Cache SET key = ?2, raw = ?3 WHERE rowid = ?1",
     [SET_SIZE] = "UPDATE Cache SET size = ?2 WHERE rowid = ?1",
     [SET_NUMBER] = "UPDATE Cache SET store_time = ?2, access_time = ?3, access_count = ?4,"
-                   " value = ?5 WHERE rowid = ?1",
+                   " value = ?5@assign WHERE rowid = ?1",
     [ADD_ACCESS] = "UPDATE Cache SET access_time = max(access_time, ?2),"
                    " access_count = access_count + ?3"
                    " WHERE rowid = ?1 AND store_time < " PINNED,
@@ -123,9 +126,19 @@ static const char *const sql[] = {
     [KEY] = "SELECT " KEY_ONLY " FROM Cache WHERE rowid = ?1",
 };
 
+#define CHECKSUM 12 /* the column, in what is selected */
+
 static int statement(struct db *db, int index, sqlite3_stmt **ret)
 {
-    return db_statement(db, index, sql[index], ret);
+    char *text;
+    int rc;
+
+    if (db->statements[index] || !strchr(sql[index], '@'))
+        return db_statement(db, index, sql[index], ret);
+    text = sum_sql(db, sql[index]);
+    rc = text ? db_statement(db, index, text, ret) : DCACHE_NOMEM;
+    free(text);
+    return rc;
 }
 
 /* A statement would tell as well, but takes ten times as long to prepare. */
@@ -215,6 +228,10 @@ static int read_row(sqlite3_stmt *s, const struct dcache_value *key, int raw, st
     row.size = sqlite3_column_int64(s, 8);
     row.mode = sqlite3_column_int(s, 9);
     row.value = db_column(s, 11);
+    if (sqlite3_column_count(s) > CHECKSUM && sqlite3_column_type(s, CHECKSUM) == SQLITE_INTEGER &&
+        filename.type == DCACHE_NONE)
+        row.damaged = sum_is_contradicted(sqlite3_column_int64(s, CHECKSUM), row.store_time,
+                                          row.mode, &row.value);
     rc = own(&row, &filename);
     if (rc == 0)
         *ret_row = row;
@@ -387,6 +404,16 @@ static void bind_time(sqlite3_stmt *s, int index, double time)
         (void)sqlite3_bind_double(s, index, time);
 }
 
+/* What is in a file has its checksum in the name of that. */
+static void bind_sum(struct db *db, sqlite3_stmt *s, const struct row *row)
+{
+    if (db->summed && row->filename)
+        (void)sqlite3_bind_null(s, SUM_PARAMETER);
+    else if (db->summed)
+        (void)sqlite3_bind_int64(s, SUM_PARAMETER,
+                                 sum_of_row(row->store_time, row->mode, &row->value));
+}
+
 static int bind_row(struct db *db, sqlite3_stmt *s, const struct row *row)
 {
     struct dcache_value filename = row->filename ? dcache_text(row->filename) : dcache_none();
@@ -398,6 +425,7 @@ static int bind_row(struct db *db, sqlite3_stmt *s, const struct row *row)
     (void)sqlite3_bind_int64(s, 5, row->access_count);
     (void)sqlite3_bind_int64(s, 7, row->size);
     (void)sqlite3_bind_int(s, 8, row->mode);
+    bind_sum(db, s, row);
     rc = db_bind(db, s, 6, &row->tag);
     if (rc == 0)
         rc = db_bind(db, s, 9, &filename);
@@ -536,6 +564,7 @@ int row_set_number(struct db *db, const struct row *row, const struct dcache_val
                    enum policy policy, double now)
 {
     bool pinned = row_is_pinned(row);
+    struct row after = {.mode = row->mode, .value = *value};
     sqlite3_stmt *s;
     int rc = statement(db, SET_NUMBER, &s);
 
@@ -544,7 +573,9 @@ int row_set_number(struct db *db, const struct row *row, const struct dcache_val
     if (rc < 0)
         return rc;
     (void)sqlite3_bind_int64(s, 1, row->rowid);
-    (void)sqlite3_bind_double(s, 2, pinned ? row->store_time : now);
+    after.store_time = pinned ? row->store_time : now;
+    (void)sqlite3_bind_double(s, 2, after.store_time);
+    bind_sum(db, s, &after);
     (void)sqlite3_bind_double(s, 3, pinned || policy != POLICY_USED ? row->access_time : now);
     (void)sqlite3_bind_int64(s, 4, row->access_count + (!pinned && policy == POLICY_FREQUENT));
     return db_run(db, s);

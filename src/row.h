@@ -4,10 +4,10 @@
 
 #include "db.h"
 
-/* The second without the value. */
+/* For sum_sql(). The second without the value. */
 #define ROW_COLUMNS                                                                         \
     "rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode," \
-    " filename, value"
+    " filename, value@column"
 #define ROW_META                                                                            \
     "rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode," \
     " filename, NULL"
@@ -41,7 +41,7 @@ struct row {
     int mode;
     const char *filename;      /* of the layout's separator, or NULL */
     struct dcache_value value; /* as stored */
-    bool damaged;              /* entry_open_file(): its file is not what was stored */
+    bool damaged;              /* its value, or (entry_open_file) its file is not what was stored */
     struct row_memory *memory; /* NULL when they are borrowed */
 };
 

@@ -2,6 +2,7 @@
 #include "schema.h"
 
 #include "pool.h"
+#include "sum.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,12 @@ int schema_tag_index(struct db *db, const struct settings *settings)
                    settings->tag_index ? tag_index.sql : "DROP INDEX IF EXISTS Cache_tag_rowid");
 }
 
+/* It stays when the setting is taken back: what has one can be checked. */
+int schema_checksums(struct db *db, const struct settings *settings)
+{
+    return settings->checksums && !sum_has_column(db) ? db_exec(db, SUM_ADD_COLUMN) : 0;
+}
+
 int schema_policy_index(struct db *db, enum policy policy)
 {
     int rc;
@@ -216,6 +223,8 @@ int schema_create(struct db *db, struct settings *settings)
         rc = settings_put_missing(db, settings);
     if (rc == 0)
         rc = schema_tag_index(db, settings);
+    if (rc == 0)
+        rc = schema_checksums(db, settings);
     return rc;
 }
 
@@ -230,9 +239,13 @@ static int64_t bounded_cache(int64_t cache_size)
 
 int schema_pragmas(struct db *db, const struct settings *settings, bool shared)
 {
+    bool summed = settings->checksums && sum_has_column(db);
     char text[320];
     int rc;
 
+    if (summed != db->summed)
+        db_drop_statements(db);
+    db->summed = summed;
     /* secure_delete: Debian's build overwrites what it deletes, which a cache has no need of.
      * journal_size_limit: a log grown by one large transaction must not stay. */
     (void)snprintf(text, sizeof text,

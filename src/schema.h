@@ -28,6 +28,9 @@ void schema_map(struct db *db, const struct settings *settings);
 /* Have, or not have, the index for tags. In a write transaction. */
 int schema_tag_index(struct db *db, const struct settings *settings);
 
+/* Have the column for checksums of rows, if the setting `checksums` is 1. In a write transaction. */
+int schema_checksums(struct db *db, const struct settings *settings);
+
 /* Have the index that a policy orders by. Made when the policy first has to evict, not before: to
  * keep it takes a third of the time of a small set, and most caches never reach their limit. (5.6.3
  * makes it when it opens the directory.) In a write transaction. */

@@ -258,13 +258,18 @@ int settings_put(struct db *db, const char *name, const struct dcache_value *val
 int settings_put_missing(struct db *db, struct settings *settings)
 {
     struct dcache_value zero = dcache_int(0);
+    struct settings defaults;
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < KNOWN_OF_FORMAT; i++) {
+    settings_default(&defaults, 1);
+    for (size_t i = 0; rc == 0 && i < KNOWN; i++) {
         int64_t number = *field(settings, &known[i]);
         struct dcache_value value = known[i].names ? dcache_text(known[i].names[number])
                                                    : dcache_int(number);
 
+        /* Ours, if the directory is made anew under who has set them. */
+        if (i >= KNOWN_OF_FORMAT && number == *field(&defaults, &known[i]))
+            continue;
         rc = put(db, PUT_MISSING, known[i].name, &value);
     }
     for (size_t i = 0; rc == 0 && i < COUNTERS_OF_FORMAT; i++)

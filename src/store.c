@@ -144,6 +144,8 @@ static int write_schema(struct store *store, struct db *db, const struct dcache_
         rc = settings_put(db, o->settings[i].name, &o->settings[i].value);
     if (rc == 0 && complete)
         rc = schema_tag_index(db, &wanted);
+    if (rc == 0 && complete)
+        rc = schema_checksums(db, &wanted);
     if (rc == 0)
         rc = db_exec(db, "COMMIT");
     if (rc < 0)

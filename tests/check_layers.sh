@@ -29,6 +29,7 @@ heal directory
 schema
 settings range
 row
+sum
 pool
 db
 value vfs

@@ -525,6 +525,8 @@ def _warning(directory, kind, text):
     numbers = _NUMBERS.search(text)
     if kind in _COUNTERS:
         args = numbers.groups()
+    elif kind == 10 and text.startswith('row '):
+        message, args = 'damaged value: %s', (text.split(': ')[0],)
     elif kind in _PROBLEMS:
         args = (op.join(directory, text.rsplit(': ', 1)[0]),)
         args += numbers.groups() if numbers else ()

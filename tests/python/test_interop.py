@@ -14,7 +14,9 @@ import io
 import ipaddress
 import json
 import pathlib
+import pickle
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -312,6 +314,69 @@ def test_an_altered_value_with_a_checksum_is_missing(ours, tmp_path):
         (warning,) = cache.check(fix=True)
         assert str(warning.message) == 'damaged file: %s' % path
         assert len(cache) == 0
+
+
+def test_checksums_of_rows_are_nothing_to_5_6_3(ours, tmp_path):
+    keys = [1, 2.5, 'text', b'bytes', (1, 'a')]
+    with ours.Cache(tmp_path, checksums=1) as cache:
+        for key in keys:
+            cache[key] = [key]
+        cache['n'], cache['gone'] = 1, 'x'
+        cache.push('first', prefix='q')
+    with packages.oracle.Cache(tmp_path, eviction_policy='least-frequently-used') as cache:
+        for key in keys:
+            assert cache[key] == [key]
+            cache[key] = [key, 'other']
+        cache['new'] = 'new'
+        assert (cache.incr('n'), cache.incr('m'), cache.pop('gone')) == (2, 1, 'x')
+        cache.touch('n', expire=1000)
+        cache.push('second', prefix='q')
+        assert cache.pull(prefix='q')[1] == 'first'
+        assert cache.check() == []
+    with ours.Cache(tmp_path) as cache:
+        for key in keys:
+            assert cache[key] == [key, 'other']
+        assert (cache['new'], cache['n'], cache['m'], cache.peek(prefix='q')[1]) == ('new', 2, 1, 'second')
+        assert (cache.check(), cache.stats().damaged) == ([], 0)
+        assert cache.incr('n') == 3
+    with packages.oracle.Cache(tmp_path) as cache:
+        assert cache['n'] == 3
+
+
+def test_an_altered_row_with_a_checksum_is_missing(ours, tmp_path):
+    with ours.Cache(tmp_path, checksums=1) as cache:
+        cache['k'] = {'a': [1, 2]}
+        with sqlite3.connect(tmp_path / 'cache.db') as database:
+            database.execute('UPDATE Cache SET value = ?', (pickle.dumps({'a': [1, 3]}),))
+        assert cache.get('k') is None and cache.stats().damaged == 1
+        (warning,) = cache.check(fix=True)
+        assert str(warning.message) == 'damaged value: row 1'
+        assert len(cache) == 0
+
+
+def test_deques_and_indexes_with_checksums(ours, tmp_path):
+    large = 'x' * 50_000
+    for name, package in [('Deque', ours), ('Deque', packages.oracle)] * 2:
+        deque = package.Deque(directory=str(tmp_path / 'deque'))
+        if package is ours:
+            deque.cache.reset('checksums', 1)
+        deque.append(len(deque))
+        deque.append(large)
+        deque.rotate(1)
+    assert [len(deque), deque.count(large), sum(v for v in deque if v != large)] == [8, 4, 0 + 2 + 4 + 6]
+    for number, package in enumerate([ours, packages.oracle] * 2):
+        index = package.Index(str(tmp_path / 'index'))
+        if package is ours:
+            index.cache.reset('checksums', 1)
+        index[number], index['same'], index['large'] = [number], number, large
+    for package in (ours, packages.oracle):
+        index = package.Index(str(tmp_path / 'index'))
+        assert list(index.items()) == [
+            (0, [0]), ('same', 3), ('large', large), (1, [1]), (2, [2]), (3, [3])]  # fmt: skip
+        assert list(package.Deque(directory=str(tmp_path / 'deque'))) == list(deque)
+    for part in ('deque', 'index'):
+        with ours.Cache(tmp_path / part) as cache:
+            assert (cache.check(), cache.stats().damaged) == ([], 0)
 
 
 WORKER = """
