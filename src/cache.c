@@ -125,24 +125,6 @@ static int64_t id_for_notes(const dcache *cache, const struct row *row)
     return drain_note_id(memtable_key(&row->key, row->raw).hash);
 }
 
-static int read_database(dcache *cache, struct db *db, const struct item *item, struct row *ret_row)
-{
-    int rc;
-
-    if (!cache->scope && db_unlocked_begin(db)) {
-        rc = row_get(db, &item->row.key, item->row.raw, ret_row);
-        if (db_unlocked_end(db))
-            return rc;
-        row_clear(ret_row); /* somebody has committed meanwhile */
-        /* SQLite drops the pages of a void reading, but not a schema that it has read in it. */
-        if (row_get_read_schema(db)) {
-            db->generation--; /* it is closed when it is given back */
-            return HOT_AGAIN;
-        }
-    }
-    return row_get(db, &item->row.key, item->row.raw, ret_row);
-}
-
 /* Who has the key: the memtable, at once, or else SQLite. */
 static int read_row(dcache *cache, const struct item *item, unsigned flags, struct row *ret_row)
 {
@@ -151,7 +133,7 @@ static int read_row(dcache *cache, const struct item *item, unsigned flags, stru
     int rc = asked ? hot_ask(&look, ret_row) : HOT_PASS;
     struct db *db;
 
-    while (rc == HOT_PASS || rc == HOT_AGAIN) {
+    while (rc == HOT_PASS || rc == ROW_AGAIN) {
         rc = txn_lookup_begin(cache, &db);
         if (rc < 0)
             break;
@@ -161,8 +143,8 @@ static int read_row(dcache *cache, const struct item *item, unsigned flags, stru
             txn_read_end(cache, db);
             break;
         }
-        rc = read_database(cache, db, item, ret_row);
-        if (rc != HOT_AGAIN)
+        rc = row_read(db, &item->row.key, item->row.raw, ret_row);
+        if (rc != ROW_AGAIN)
             rc = hot_tell(&look, rc, ret_row);
         txn_read_end(cache, db);
     }

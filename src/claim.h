@@ -11,6 +11,7 @@
 #define CLAIM_H
 
 #include "bell.h"
+#include "handover.h"
 #include "entry.h"
 #include "owner.h"
 
@@ -49,8 +50,8 @@ bool claim_owner_is_gone(const struct dcache_lock *lock, const struct owner *own
  * waited for it, was handed over, and not acquired once more. */
 int hold_take(struct dcache_lock *lock, const struct owner *self, bool waited);
 int hold_give(struct dcache_lock *lock, const struct owner *self); /* to who has waited longest */
-int hold_is_mine(struct dcache_lock *lock,
-                 const struct owner *self); /* or NOT_OWNER, for certain */
+/* Or NOT_OWNER, for certain; then the place is given up, before anybody can be at it again. */
+int hold_is_mine(struct dcache_lock *lock, const struct owner *self, struct handover *place);
 int hold_renew(struct dcache_lock *lock, const struct owner *self, double expire);
 int hold_break(struct dcache_lock *lock);
 int hold_state(struct dcache_lock *lock, const struct owner *self,

@@ -4,7 +4,7 @@
  * is the pickle of a pair, the owner and how often he has acquired it; in 5.6.3 the owner is the first
  * word of such a line, which it compares as a whole, so that ours are strangers to it (L1). */
 #include "claim.h"
-#include "handover.h"
+#include "hot.h"
 #include "pair.h"
 
 struct hold {
@@ -13,6 +13,8 @@ struct hold {
     bool mine;
     struct owner owner;
     double expire_time;
+    bool behind;           /* the item names who has granted it to `owner`: H4 */
+    struct handover grant; /* in force if `behind`, else left over; of no place: there is none */
 };
 
 static int read_pair(const struct dcache_value *value, struct hold *hold)
@@ -30,9 +32,40 @@ static int read_pair(const struct dcache_value *value, struct hold *hold)
     return rc;
 }
 
+/* The entry is taken, in any case. */
+static int parse_hold(const struct dcache_lock *lock, struct dcache_entry *entry, struct hold *hold)
+{
+    int rc = 0;
+
+    if (lock->kind == DCACHE_RLOCK) {
+        rc = read_pair(&entry->value, hold);
+    } else {
+        hold->count = 1;
+        hold->known = owner_parse(&entry->value, &hold->owner);
+    }
+    hold->expire_time = entry->expire_time;
+    dcache_entry_clear(entry);
+    return rc;
+}
+
+/* H4. */
+static void heed_grant(const struct handover_grant *grant, const struct owner *self,
+                       struct hold *hold)
+{
+    hold->grant = grant->at;
+    hold->behind = grant->at.place && hold->known && owner_equals(&hold->owner, &grant->from);
+    if (hold->behind) {
+        hold->owner = grant->owner;
+        hold->count = 1;
+        hold->expire_time = grant->expire_time;
+    }
+    hold->mine = hold->known && owner_equals(&hold->owner, self);
+}
+
 static int read_hold(const struct dcache_lock *lock, dcache *cache, const struct owner *self,
                      struct hold *hold)
 {
+    struct handover_grant grant = handover_find(lock->cache, &lock->key);
     struct dcache_get_options look = DCACHE_OPTIONS(struct dcache_get_options);
     struct dcache_entry entry;
     int rc;
@@ -40,17 +73,11 @@ static int read_hold(const struct dcache_lock *lock, dcache *cache, const struct
     look.flags = DCACHE_NO_ACCESS; /* a waiter's looks are no hits */
     rc = dcache_get(cache, &lock->key, &look, &entry);
     memset(hold, 0, sizeof *hold);
-    if (rc == DCACHE_NOT_FOUND)
-        return 0;
-    if (rc == 0 && lock->kind == DCACHE_RLOCK) {
-        rc = read_pair(&entry.value, hold);
-    } else if (rc == 0) {
-        hold->count = 1;
-        hold->known = owner_parse(&entry.value, &hold->owner);
-    }
-    hold->expire_time = entry.expire_time;
-    hold->mine = hold->known && owner_equals(&hold->owner, self);
-    dcache_entry_clear(&entry);
+    if (rc == 0)
+        rc = parse_hold(lock, &entry, hold);
+    else if (rc == DCACHE_NOT_FOUND)
+        rc = 0;
+    heed_grant(&grant, self, hold);
     return rc;
 }
 
@@ -69,6 +96,15 @@ static bool is_mine(const struct hold *hold)
     return hold->mine && hold->count > 0;
 }
 
+/* As claim_owner_lives(), but where a grant could not be seen, nobody is known to be gone. */
+static int holder_lives(const struct dcache_lock *lock, const struct hold *hold,
+                        const struct owner *self)
+{
+    int lives = claim_owner_lives(lock, &hold->owner, self);
+
+    return lives == 0 && handover_is_blind(lock->cache) ? -1 : lives;
+}
+
 static bool is_takeable(const struct dcache_lock *lock, const struct hold *hold,
                         const struct owner *self)
 {
@@ -76,8 +112,81 @@ static bool is_takeable(const struct dcache_lock *lock, const struct hold *hold,
         return true;
     if (hold->mine)
         return lock->kind == DCACHE_RLOCK;
-    return hold->known && claim_owner_is_gone(lock, &hold->owner, self);
+    return hold->known && holder_lives(lock, hold, self) == 0;
 }
+
+/* ---- a transaction in which the item says who holds the lock ---- */
+
+/* Bring the item up to date, in a transaction that is over then: H4. */
+static int store_granted(const struct dcache_lock *lock, dcache *txn, struct hold *hold)
+{
+    struct dcache_set_options options = claim_options(lock);
+    char line[OWNER_TEXT];
+    int rc;
+
+    owner_format(&hold->owner, line);
+    options.expire = 0;
+    options.expire_at = hold->expire_time;
+    rc = write_hold(lock, txn, line, 1, &options);
+    if (rc == 0)
+        rc = dcache_commit(txn);
+    else
+        dcache_rollback(txn);
+    if (rc == 0 && !lock->scoped) /* else it may yet be undone */
+        handover_settle(&hold->grant);
+    return rc;
+}
+
+/* Of what is left over the one by whom it was granted might come to be named again. */
+static void drop_left_over(const struct dcache_lock *lock, struct hold *hold)
+{
+    if (!lock->scoped)
+        handover_settle(&hold->grant);
+}
+
+/* H5. To be committed or rolled back in any case. */
+static int begin(const struct dcache_lock *lock, const struct owner *self, dcache **ret_txn,
+                 struct hold *hold)
+{
+    int rc;
+
+    for (;;) {
+        *ret_txn = NULL;
+        rc = dcache_begin(lock->cache, -1, ret_txn);
+        if (rc == 0)
+            rc = read_hold(lock, *ret_txn, self, hold);
+        if (rc < 0)
+            return rc;
+        if (!hold->behind)
+            break;
+        rc = store_granted(lock, *ret_txn, hold);
+        if (rc < 0) {
+            *ret_txn = NULL;
+            return rc;
+        }
+    }
+    drop_left_over(lock, hold);
+    return 0;
+}
+
+/* The same for who has just granted it and wants no more. */
+static int settle(const struct dcache_lock *lock, const struct owner *self)
+{
+    struct hold hold;
+    dcache *txn = NULL;
+    int rc = dcache_begin(lock->cache, -1, &txn);
+
+    if (rc == 0)
+        rc = read_hold(lock, txn, self, &hold);
+    if (rc == 0 && hold.behind)
+        return store_granted(lock, txn, &hold);
+    if (rc == 0)
+        drop_left_over(lock, &hold);
+    dcache_rollback(txn);
+    return rc;
+}
+
+/* ---- take ---- */
 
 /* Look and take, in one transaction: L2. */
 static int look_and_take(struct dcache_lock *lock, const struct owner *self, bool waited)
@@ -85,12 +194,10 @@ static int look_and_take(struct dcache_lock *lock, const struct owner *self, boo
     struct dcache_set_options options = claim_options(lock);
     char line[OWNER_TEXT];
     struct hold hold;
-    dcache *txn = NULL;
-    int rc = dcache_begin(lock->cache, -1, &txn);
+    dcache *txn;
+    int rc = begin(lock, self, &txn, &hold);
 
     owner_format(self, line);
-    if (rc == 0)
-        rc = read_hold(lock, txn, self, &hold);
     if (rc == 0 && waited && is_mine(&hold)) {
         dcache_rollback(txn); /* there is nothing to write */
         return 0;
@@ -127,6 +234,8 @@ int hold_take(struct dcache_lock *lock, const struct owner *self, bool waited)
     return rc;
 }
 
+/* ---- give ---- */
+
 static int check_mine(const struct hold *hold)
 {
     return is_mine(hold) ? 0 : os_fail(DCACHE_NOT_OWNER, "the lock is not ours");
@@ -155,15 +264,113 @@ static int give_one(struct dcache_lock *lock, dcache *txn, const struct owner *s
     return write_hold(lock, txn, line, count, &options);
 }
 
+/* What the key stands for, under the write lock, without a transaction: as the connection finds the
+ * directory in order. Fails: NOT_FOUND, and whatever is better found out in the ordinary way. */
+static int glance_row(const struct dcache_lock *lock, struct row *ret_row)
+{
+    struct store *store = lock->cache->store;
+    unsigned generation = store->pool.generation;
+    struct item item = {0};
+    struct hot_look look;
+    struct db *db;
+    int rc = item_key(&item, store, &lock->key);
+
+    if (rc == 0)
+        rc = store_borrow(store, 0, &db);
+    if (rc < 0)
+        return rc;
+    look = hot_look_new(lock->cache, &item, 0);
+    if (store->gone || db->generation != generation || store_is_gone(store, db))
+        rc = DCACHE_GONE;
+    else
+        rc = hot_ask(&look, ret_row);
+    if (rc == HOT_PASS)
+        rc = look.record.kind == MEMTABLE_UNKNOWN
+                 ? row_read(db, &item.row.key, item.row.raw, ret_row)
+                 : DCACHE_GONE; /* there are two, of which one is out of date */
+    row_clear(&look.record.row);
+    store_return(store, db);
+    return rc > 0 ? DCACHE_GONE : rc;
+}
+
+static int glance(const struct dcache_lock *lock, const struct owner *self, struct hold *hold)
+{
+    struct handover_grant grant = handover_find(lock->cache, &lock->key);
+    struct dcache_entry entry;
+    struct row row = {0};
+    int rc = glance_row(lock, &row);
+
+    memset(hold, 0, sizeof *hold);
+    if (rc == 0 && (row.filename || !row_is_live(&row)))
+        rc = DCACHE_NOT_FOUND;
+    if (rc < 0) {
+        row_clear(&row);
+        return rc;
+    }
+    rc = entry_fill(&row, -1, 0, &entry);
+    if (rc == 0)
+        rc = parse_hold(lock, &entry, hold);
+    heed_grant(&grant, self, hold);
+    return rc;
+}
+
+/* H5. Under the write lock. */
+static bool grant(const struct dcache_lock *lock, const struct owner *self)
+{
+    char from[OWNER_TEXT], line[OWNER_TEXT];
+    struct handover next;
+    struct hold hold;
+    double expire;
+
+    if (glance(lock, self, &hold) < 0 || !hold.mine || hold.behind || hold.count != 1 ||
+        hold.expire_time != DCACHE_NEVER)
+        return false;
+    handover_settle(&hold.grant);
+    owner_format(self, from);
+    for (;;) {
+        next = handover_choose(lock->cache, &lock->key, line, &expire);
+        if (!next.place || handover_grant(&next, from))
+            return next.place != NULL;
+    }
+}
+
+#define LONG_WAY 1
+
+/* If somebody waits, he has it before SQLite knows, which takes longer than to wake him. LONG_WAY: it is to be
+ * given in the ordinary way, which also knows what to say if it cannot be. */
+static int give_at_once(const struct dcache_lock *lock, const struct owner *self)
+{
+    struct store *store = lock->cache->store;
+    bool granted;
+    int rc;
+
+    if (lock->scoped || !handover_is_awaited(lock->cache, &lock->key) || store_owned_here(store))
+        return LONG_WAY;
+    rc = shared_lock(&store->shared, os_deadline(lock->cache->timeout));
+    if (rc == DCACHE_TIMEOUT)
+        atomic_fetch_add(&store->shared.segment->timeouts, 1);
+    if (rc < 0)
+        return rc;
+    granted = grant(lock, self);
+    shared_unlock(&store->shared);
+    if (granted) {
+        os_yield(); /* he may have to run on the processor that we are on */
+        /* If it fails, the lock is his all the same, and he brings the item up to date. */
+        (void)settle(lock, self);
+    }
+    return granted ? 0 : LONG_WAY;
+}
+
 int hold_give(struct dcache_lock *lock, const struct owner *self)
 {
     struct handover next = {.place = NULL};
     struct hold hold;
-    dcache *txn = NULL;
-    int rc = dcache_begin(lock->cache, -1, &txn);
+    dcache *txn;
+    int rc = give_at_once(lock, self);
 
-    if (rc == 0)
-        rc = read_hold(lock, txn, self, &hold);
+    if (rc != LONG_WAY)
+        return rc;
+    rc = begin(lock, self, &txn, &hold);
     if (rc == 0)
         rc = check_mine(&hold);
     if (rc == 0 && hold.count > 1)
@@ -181,16 +388,18 @@ int hold_give(struct dcache_lock *lock, const struct owner *self)
     return rc;
 }
 
-int hold_is_mine(struct dcache_lock *lock, const struct owner *self)
+/* ---- and the rest ---- */
+
+int hold_is_mine(struct dcache_lock *lock, const struct owner *self, struct handover *place)
 {
     struct hold hold;
-    dcache *txn = NULL;
-    int rc = dcache_begin(lock->cache, -1, &txn);
+    dcache *txn;
+    int rc = begin(lock, self, &txn, &hold);
 
     if (rc == 0)
-        rc = read_hold(lock, txn, self, &hold);
-    if (rc == 0)
         rc = check_mine(&hold);
+    if (rc == DCACHE_NOT_OWNER)
+        (void)handover_end(place); /* it cannot be granted now */
     dcache_rollback(txn);
     return rc;
 }
@@ -199,12 +408,10 @@ int hold_renew(struct dcache_lock *lock, const struct owner *self, double expire
 {
     struct dcache_set_options options = DCACHE_OPTIONS(struct dcache_set_options);
     struct hold hold;
-    dcache *txn = NULL;
-    int rc = dcache_begin(lock->cache, -1, &txn);
+    dcache *txn;
+    int rc = begin(lock, self, &txn, &hold);
 
     options.expire = expire;
-    if (rc == 0)
-        rc = read_hold(lock, txn, self, &hold);
     if (rc == 0)
         rc = check_mine(&hold);
     if (rc == 0)
@@ -239,7 +446,7 @@ int hold_state(struct dcache_lock *lock, const struct owner *self,
         state.expire_time = hold.expire_time;
         if (hold.known) {
             state.pid = hold.owner.pid;
-            state.alive = claim_owner_lives(lock, &hold.owner, self);
+            state.alive = holder_lives(lock, &hold, self);
         }
     }
     *ret_state = state;

@@ -194,10 +194,10 @@ static int wait_for(struct dcache_lock *lock, const struct owner *self, struct h
 static int give_up(struct dcache_lock *lock, const struct owner *self, struct handover *place,
                    int rc)
 {
-    if (!handover_leave(place) && hold_is_mine(lock, self) == 0)
+    if (!handover_leave(place) && !handover_is_granted(place) &&
+        hold_is_mine(lock, self, place) == 0)
         rc = 0;
-    handover_forget(place);
-    return rc;
+    return handover_end(place) ? 0 : rc;
 }
 
 static int acquire(struct dcache_lock *lock, const struct owner *self, int64_t deadline)
@@ -217,7 +217,7 @@ static int acquire(struct dcache_lock *lock, const struct owner *self, int64_t d
     rc = wait_for(lock, self, &place, deadline);
     if (rc < 0)
         return give_up(lock, self, &place, rc);
-    handover_forget(&place);
+    (void)handover_end(&place); /* it is ours, in whichever way */
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -25,6 +26,7 @@ bool os_without_openat2;
 double os_clock_offset;
 int64_t os_memory;
 uint64_t os_random_seed;
+void (*os_on_yield)(void);
 
 bool os_fault(void)
 {
@@ -647,6 +649,15 @@ void os_relax(void)
 #elif defined(__aarch64__)
     __asm__ __volatile__("yield");
 #endif
+}
+
+void os_yield(void)
+{
+#ifdef DCACHE_FAULTS
+    if (os_on_yield)
+        os_on_yield();
+#endif
+    (void)sched_yield(); /* cannot fail */
 }
 
 bool os_is_multiprocessor(void)

@@ -131,6 +131,10 @@ void *os_map_to_read(int fd, size_t size, void *at); /* the same, but not to be 
 void *os_map_again(const void *shared, size_t size); /* the same pages once more; NULL: failed */
 void os_unmap(void *memory, size_t size);
 void os_relax(void); /* a moment of waiting without giving the processor away */
+void os_yield(void); /* whoever else wants the processor goes first */
+#ifdef DCACHE_FAULTS
+extern void (*os_on_yield)(void); /* what happens meanwhile; or NULL */
+#endif
 bool os_is_multiprocessor(void);
 void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t nanoseconds);
 long os_futex_wake(_Atomic uint32_t *word); /* how many were woken: 0 or 1 */

@@ -341,6 +341,24 @@ bool row_get_read_schema(struct db *db)
     return times > 0;
 }
 
+int row_read(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row)
+{
+    int rc;
+
+    if (db_unlocked_begin(db)) {
+        rc = row_get(db, key, raw, ret_row);
+        if (db_unlocked_end(db))
+            return rc;
+        row_clear(ret_row); /* somebody has committed meanwhile */
+        /* SQLite drops the pages of a void reading, but not a schema that it has read in it. */
+        if (row_get_read_schema(db)) {
+            db->generation--;
+            return ROW_AGAIN;
+        }
+    }
+    return row_get(db, key, raw, ret_row);
+}
+
 /* `first` is the statement for the front; the one for the back comes after it, those for text two
  * further on. */
 static int queue_row(struct db *db, int first, const char *prefix, enum dcache_side side,

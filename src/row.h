@@ -62,6 +62,11 @@ int row_find(struct db *db, const struct dcache_value *key, int raw, struct row 
 /* The same with its value. */
 int row_get(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row);
 
+/* The same without a lock of SQLite's, where that can be (vfs.h). ROW_AGAIN: with another connection;
+ * this one is closed when it is given back. */
+#define ROW_AGAIN 2
+int row_read(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row);
+
 /* Key and raw of a row. Fails: NOT_FOUND. */
 int row_key(struct db *db, int64_t rowid, struct row *ret_row);
 

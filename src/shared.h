@@ -40,16 +40,19 @@ struct shared_bell {
     _Atomic uint32_t sleepers; /* at least; who dies in its sleep costs a needless call a ring */
 };
 
-/* A place of who waits for a lock; see handover.h. */
+/* A place of who waits for a lock; see handover.h. Others read it while it changes: by words. */
 struct shared_waiter {
     _Atomic uint32_t word; /* its state, and the number of its use */
     _Atomic uint32_t process;
     _Atomic uint32_t hash;
-    uint32_t key_size;
+    _Atomic uint32_t unused;
     _Atomic uint64_t ticket;
-    double expire;
-    char key[SHARED_WAITER_KEY];
-    char line[SHARED_WAITER_LINE];
+    _Atomic uint64_t expire; /* bits of a double: the lease that it is to have */
+    _Atomic uint64_t key[SHARED_WAITER_KEY / 8];
+    _Atomic uint64_t line[SHARED_WAITER_LINE / 8];
+    /* Once it is granted: by whom, and the end of the lease. */
+    _Atomic uint64_t from[SHARED_WAITER_LINE / 8];
+    _Atomic uint64_t end;
 };
 
 /* A lock between processes: S2 to S4. */

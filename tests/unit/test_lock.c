@@ -2,59 +2,11 @@
  * (diskcache_recipes.h; claim.h, L1 to L4).
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "claim.h"
-#include "handover.h"
+#include "locks.h"
 #include "pickle.h"
-#include "sandbox.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-
-static dcache *cache;
-
-static int make(void **state)
-{
-    return sandbox_make(state) < 0 ? -1 : open_with(sandbox, 0, 20, &cache);
-}
-
-static int unmake(void **state)
-{
-    dcache_close(cache);
-    return sandbox_remove(state);
-}
-
-#undef TEST
-#define TEST(function) cmocka_unit_test_setup_teardown(function, make, unmake)
-
-static const enum dcache_lock_kind kinds[] = {DCACHE_LOCK, DCACHE_RLOCK, DCACHE_SEMAPHORE};
-#define EACH_KIND(kind) for (const enum dcache_lock_kind *kind = kinds; kind < kinds + 3; kind++)
-
-static dcache_lock *make_lock(enum dcache_lock_kind kind, int64_t permits, double expire)
-{
-    struct dcache_lock_options options = DCACHE_OPTIONS(struct dcache_lock_options);
-    struct dcache_value key = dcache_text("k");
-    dcache_lock *lock = NULL;
-
-    options.kind = kind;
-    options.permits = permits;
-    options.expire = expire;
-    assert_int_equal(dcache_lock_open(cache, &key, &options, &lock), 0);
-    return lock;
-}
-
-static dcache_lock *of_kind(enum dcache_lock_kind kind)
-{
-    return make_lock(kind, 1, 0);
-}
-
-static struct dcache_lock_state state_of(dcache_lock *lock)
-{
-    struct dcache_lock_state state;
-
-    assert_int_equal(dcache_lock_state(lock, &state), 0);
-    return state;
-}
 
 /* What a thread of its own gets. */
 struct attempt {
@@ -263,8 +215,6 @@ static void a_broken_lock_is_anybodys(void **state)
 
 /* ---- processes ---- */
 
-static dcache_lock *inherited;
-
 static int use_the_parents(struct child *self)
 {
     MUST(dcache_lock_release(inherited) == DCACHE_NOT_OWNER);
@@ -300,14 +250,6 @@ static void a_child_does_not_own_what_its_parent_holds(void **state) /* L3 */
     }
 }
 
-static int hold_for_ever(struct child *self)
-{
-    MUST(dcache_lock_acquire(inherited, 20) == 0);
-    child_say(self, 'h');
-    (void)child_hear(self);
-    return 0;
-}
-
 static void a_dead_holders_lock_is_taken_over_at_once(void **state)
 {
     (void)state;
@@ -331,14 +273,6 @@ static void a_dead_holders_lock_is_taken_over_at_once(void **state)
     }
 }
 
-static int wait_for_it(struct child *self)
-{
-    child_say(self, 'w');
-    MUST(dcache_lock_acquire(inherited, 20) == 0);
-    MUST(dcache_lock_release(inherited) == 0);
-    return 0;
-}
-
 static void waiters_get_it_one_after_the_other(void **state)
 {
     (void)state;
@@ -360,33 +294,6 @@ static void waiters_get_it_one_after_the_other(void **state)
     }
 }
 
-/* ---- hand-over ---- */
-
-static int count_waiting(void)
-{
-    struct shared_segment *segment = cache->store->shared.segment;
-    int count = 0;
-
-    for (int i = 0; i < SHARED_WAITERS; i++)
-        count += atomic_load(&segment->waiter[i].word) % 8 == 2; /* as in handover.c */
-    return count;
-}
-
-static int order[4];
-static _Atomic int taken;
-
-static void *wait_in_turn(void *arg)
-{
-    int *number = arg;
-
-    if (dcache_lock_acquire(inherited, 20) == 0) {
-        order[taken++] = *number;
-        if (dcache_lock_release(inherited) < 0)
-            order[0] = -1;
-    }
-    return NULL;
-}
-
 static void looking_at_a_lock_is_no_hit(void **state)
 {
     struct dcache_value on = dcache_int(1);
@@ -403,152 +310,6 @@ static void looking_at_a_lock_is_no_hit(void **state)
     assert_int_equal(dcache_stats(cache, 0, &stats), 0);
     assert_int_equal(stats.hits + stats.misses, 0);
     dcache_lock_close(lock);
-}
-
-static void who_has_waited_longest_gets_it(void **state)
-{
-    (void)state;
-    for (int way = 0; way < 2; way++) {
-        int numbers[4] = {0, 1, 2, 3};
-        pthread_t threads[4];
-
-        inherited = of_kind(kinds[way]);
-        taken = 0;
-        assert_int_equal(dcache_lock_acquire(inherited, 0), 0);
-        for (int i = 0; i < 4; i++) {
-            assert_int_equal(pthread_create(&threads[i], NULL, wait_in_turn, &numbers[i]), 0);
-            while (count_waiting() <= i)
-                (void)sched_yield();
-        }
-        assert_int_equal(dcache_lock_release(inherited), 0);
-        for (int i = 0; i < 4; i++)
-            assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_int_equal(taken, 4);
-        for (int i = 0; i < 4; i++)
-            assert_int_equal(order[i], i);
-        assert_int_equal(count_of(cache), 0);
-        dcache_lock_close(inherited);
-    }
-}
-
-static void who_died_waiting_is_passed_over(void **state) /* H3 */
-{
-    struct child child;
-
-    (void)state;
-    inherited = of_kind(DCACHE_LOCK);
-    assert_int_equal(dcache_lock_acquire(inherited, 0), 0);
-    child = child_start(wait_for_it);
-    while (count_waiting() == 0)
-        (void)sched_yield();
-    assert_int_equal(child_kill(&child), -SIGKILL);
-    assert_int_equal(dcache_lock_release(inherited), 0);
-    assert_int_equal(count_of(cache), 0);
-    assert_int_equal(count_waiting(), 0);
-    dcache_lock_close(inherited);
-}
-
-static void a_place_is_left_or_granted_but_not_both(void **state) /* H1, H2 */
-{
-    struct dcache_value key = dcache_text("k"), other = dcache_text("l");
-    struct handover waiter, giver, next;
-    char line[OWNER_TEXT];
-    double expire = 0;
-
-    (void)state;
-    waiter = handover_join(cache, &key, "somebody", 7);
-    assert_null(handover_choose(cache, &other, line, &expire).place);
-    giver = handover_choose(cache, &key, line, &expire);
-    assert_ptr_equal(giver.place, waiter.place);
-    assert_string_equal(line, "somebody");
-    assert_true(expire == 7);
-    assert_null(handover_choose(cache, &key, line, &expire).place); /* one giver for each */
-    assert_false(handover_leave(&waiter));
-    handover_done(&giver, false);
-    assert_false(handover_is_granted(&waiter));
-    giver = handover_choose(cache, &key, line, &expire);
-    handover_done(&giver, true);
-    assert_true(handover_is_granted(&waiter));
-    handover_forget(&waiter);
-    assert_int_equal(count_waiting(), 0);
-
-    waiter = handover_join(cache, &key, "somebody", 0);
-    giver = handover_choose(cache, &key, line, &expire);
-    handover_forget(&waiter); /* has found out that the giver is dead */
-    next = handover_join(cache, &key, "another", 0);
-    handover_done(&giver, true); /* but he was only slow: H3 */
-    assert_false(handover_is_granted(&next));
-    handover_poke(cache, &key);
-    assert_true(handover_sleep(&next, 20000 * OS_MS));
-    assert_true(handover_leave(&next));
-}
-
-static void the_place_of_who_died_with_it_is_used_again(void **state) /* H3 */
-{
-    struct dcache_value key = dcache_text("k");
-    struct handover places[SHARED_WAITERS], giver, again;
-    uint32_t nobody = (cache->store->shared.slot + 1) % 4096;
-    char line[OWNER_TEXT];
-    double expire;
-
-    (void)state;
-    for (int i = 0; i < SHARED_WAITERS; i++)
-        places[i] = handover_join(cache, &key, "somebody", 0);
-    giver = handover_choose(cache, &key, line, &expire);
-    handover_done(&giver, true); /* the first is granted, */
-    handover_poke(cache, &key);  /* the second was told to look, */
-    for (int i = 0; i < 3; i++)  /* the third waits: all of a process that is gone */
-        atomic_store(&places[i].place->process, nobody);
-    for (int i = 0; i < 3; i++) {
-        again = handover_join(cache, &key, "another", 0);
-        assert_ptr_equal(again.place, places[i].place);
-        places[i] = again;
-    }
-    assert_null(handover_join(cache, &key, "another", 0).place);
-    for (int i = 0; i < SHARED_WAITERS; i++)
-        assert_true(handover_leave(&places[i]));
-}
-
-/* Between the commit of who gives it and his word, who waits may look by himself. */
-static void what_was_handed_over_is_not_acquired_once_more(void **state)
-{
-    dcache_lock *lock = of_kind(DCACHE_RLOCK);
-    struct owner self = lock->self;
-
-    (void)state;
-    self.mark = (uint64_t)gettid();
-    assert_int_equal(dcache_lock_acquire(lock, 0), 0); /* as if another had stored it */
-    assert_int_equal(hold_take(lock, &self, true), 0);
-    assert_int_equal(state_of(lock).holds, 1);
-    assert_int_equal(hold_take(lock, &self, false), 0);
-    assert_int_equal(state_of(lock).holds, 2);
-    assert_int_equal(hold_is_mine(lock, &self), 0);
-    self.mark++;
-    assert_int_equal(hold_is_mine(lock, &self), DCACHE_NOT_OWNER);
-    dcache_lock_close(lock);
-}
-
-static void without_a_place_there_is_the_bell(void **state)
-{
-    struct dcache_value key = dcache_text("k");
-    struct handover places[SHARED_WAITERS + 1];
-    struct child child;
-
-    (void)state;
-    for (int i = 0; i <= SHARED_WAITERS; i++)
-        places[i] = handover_join(cache, &key, "somebody", 0);
-    assert_null(places[SHARED_WAITERS].place);
-    for (int i = 0; i < SHARED_WAITERS; i++) /* as if others waited for another key */
-        atomic_store(&places[i].place->hash, 0);
-    inherited = of_kind(DCACHE_LOCK);
-    assert_int_equal(dcache_lock_acquire(inherited, 0), 0);
-    child = child_start(wait_for_it);
-    assert_int_equal(child_hear(&child), 'w');
-    assert_int_equal(dcache_lock_release(inherited), 0);
-    assert_int_equal(child_end(&child), 0);
-    for (int i = 0; i < SHARED_WAITERS; i++)
-        assert_true(handover_leave(&places[i]));
-    dcache_lock_close(inherited);
 }
 
 /* ---- records ---- */
@@ -854,12 +615,6 @@ int main(void)
         TEST(a_dead_holders_lock_is_taken_over_at_once),
         TEST(waiters_get_it_one_after_the_other),
         TEST(looking_at_a_lock_is_no_hit),
-        TEST(who_has_waited_longest_gets_it),
-        TEST(who_died_waiting_is_passed_over),
-        TEST(a_place_is_left_or_granted_but_not_both),
-        TEST(the_place_of_who_died_with_it_is_used_again),
-        TEST(what_was_handed_over_is_not_acquired_once_more),
-        TEST(without_a_place_there_is_the_bell),
         TEST(only_who_is_certainly_gone_is_taken_for_dead),
         TEST(what_is_no_line_is_nobody),
         TEST(on_a_network_another_boot_may_be_another_machine),
