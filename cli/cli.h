@@ -274,6 +274,19 @@ void json_end(struct json *json);                              /* the newline */
  * one whose keys are not all texts. */
 int json_msgpack(struct json *json, const char *name, const void *data, size_t size);
 
+/* The bytes of an entry's descriptor, to be freed; NULL: there is none, or it is too large to be shown. */
+char *entry_data(const struct dcache_entry *entry, size_t *ret_size);
+
+/* json_msgpack() or json_pickle() of them. */
+void json_entry_data(struct json *json, const struct dcache_entry *entry);
+
+/* If the data is a pickle of plain data, what that is, as "pickle", in the same form (integers of more than 64
+ * bits: {"integer": HEX}); if it would import something, what that is, as "imports". It is not run. */
+void json_pickle(struct json *json, const void *data, size_t size);
+
+/* The same without a name; else "<pickle: MODULE.NAME ...>", or "<pickle>". 1 if it is plain data. */
+int print_pickle(FILE *out, const void *data, size_t size);
+
 void json_string_begin(struct json *json);
 void json_string_add(struct json *json, const void *data, size_t size);
 void json_string_end(struct json *json);

@@ -27,7 +27,7 @@ static void print_head(struct json *json, const struct dcache_entry *entry)
     json_name(json, "value");
 }
 
-static int print_line(struct cli *cli, struct dcache_entry *entry)
+static int print_line(struct cli *cli, struct dcache_entry *entry, int show)
 {
     struct json json = {.out = stdout};
     int rc;
@@ -42,6 +42,8 @@ static int print_line(struct cli *cli, struct dcache_entry *entry)
     } else {
         json_value(&json, &entry->value);
     }
+    if (show)
+        json_entry_data(&json, entry);
     json_close(&json, '}');
     json_end(&json);
     return EXIT_HIT;
@@ -77,7 +79,7 @@ static int run_dump(struct cli *cli, const struct args *args)
 
         rc = dcache_iter_next(iter, &entry);
         if (rc == 0)
-            code = print_line(cli, &entry);
+            code = print_line(cli, &entry, args_option(args, "show") != NULL);
         dcache_entry_clear(&entry);
         if (!on_terminal) /* the lines themselves are progress enough */
             progress_step(&progress, ++done);
@@ -93,6 +95,7 @@ static const struct option_spec dump_options[] = {
     {0, "prefix", "TEXT", "only text keys that begin so"},
     {0, "tag", "TAG", "only items with this tag"},
     {0, "tag-type", "TYPE", "of TAG: text (default), int, float, bytes (hex)"},
+    {0, "show", NULL, "pickles and what is packed also as what they are; not for 'load'"},
     {0, NULL, NULL, NULL},
 };
 

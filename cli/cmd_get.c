@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int fetch(dcache *cache, const struct request *request, struct dcache_entry *entry)
@@ -33,11 +34,27 @@ static int fetch(dcache *cache, const struct request *request, struct dcache_ent
 /* Whether this value may be shown; what may not is not to be removed either. */
 static int refuse_pickle(struct cli *cli, const struct args *args, const struct dcache_entry *entry)
 {
+    char *data, *text = NULL;
+    size_t size, length;
+    int plain = 0;
+    FILE *memory;
+
     if (entry->kind != DCACHE_PICKLE || cli->json || args_option(args, "raw"))
         return 0;
-    return fail(cli, EXIT_USAGE,
-                "the value is a Python pickle, which is not unpickled here; "
-                "--raw writes its bytes");
+    data = entry_data(entry, &size);
+    memory = data ? open_memstream(&text, &length) : NULL;
+    if (memory) {
+        plain = print_pickle(memory, data, size);
+        (void)fclose(memory); /* what is not there is not printed */
+    }
+    if (!plain)
+        (void)fail(cli, EXIT_USAGE,
+                   "the value is a %s, which is not unpickled here; "
+                   "--raw writes its bytes",
+                   text && *text == '<' ? text : "<pickle>");
+    free(data);
+    free(text);
+    return plain ? 0 : EXIT_USAGE;
 }
 
 static int fetch_removing(struct cli *cli, const struct args *args, const struct request *request,
@@ -146,7 +163,8 @@ static const struct option_spec queue_options[] = {
 
 static const char value_notes[] =
     "Text and bytes come as they are, numbers as text and a newline, Python's None as nothing.\n"
-    "A Python pickle is never unpickled: it needs --raw or --json.";
+    "A Python pickle is never unpickled: what is plain data is shown in JSON, of anything else it\n"
+    "is said what it would import. --raw writes its bytes.";
 
 const struct command command_get = {
     .name = "get",

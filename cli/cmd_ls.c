@@ -29,6 +29,7 @@ struct listing {
     int reverse;
     int64_t limit; /* -1: none */
     int long_form;
+    int show; /* keys that are pickles as data */
     int zero; /* keys end with NUL, and are not escaped */
     struct dcache_iter_options options;
     struct dcache_value prefix, tag;
@@ -132,7 +133,9 @@ static void print_line(const struct listing *listing, const struct dcache_entry 
             print_plain(stdout, &entry->tag);
         fputs("  ", stdout);
     }
-    if (!listing->zero)
+    if (listing->show && entry->key.type == DCACHE_PICKLE)
+        (void)print_pickle(stdout, entry->key.data, entry->key.size); /* or what it would import */
+    else if (!listing->zero)
         print_plain(stdout, &entry->key);
     else if (entry->key.type == DCACHE_TEXT)
         (void)fwrite(entry->key.data, 1, entry->key.size, stdout); /* main.c looks at ferror */
@@ -268,6 +271,7 @@ static int parse_listing(struct cli *cli, const struct args *args, struct listin
     listing->type = args_option(args, "type");
     listing->reverse = args_option(args, "reverse") != NULL;
     listing->long_form = args_option(args, "long") != NULL;
+    listing->show = args_option(args, "show") != NULL;
     listing->zero = args_option(args, "zero") != NULL;
     return 0;
 }
@@ -312,6 +316,7 @@ static const struct option_spec ls_options[] = {
     {'s', "sort", "ORDER", "inserted (default), key, time, size, access, count, expire"},
     {'r', "reverse", NULL, "the other way round"},
     {'n', "limit", "NUMBER", "at most so many"},
+    {0, "show", NULL, "keys that are pickles as what they are, in JSON"},
     {'0', "zero", NULL, "end keys with NUL and escape nothing, for xargs -0"},
     {0, NULL, NULL, NULL},
 };
@@ -325,5 +330,5 @@ const struct command command_ls = {
     .options = ls_options,
     .run = run_ls,
     .notes = "Control characters and backslashes in text keys are escaped; bytes and pickles are\n"
-             "shown in hex. With --json one object a line.",
+             "shown in hex, but for --show. With --json one object a line.",
 };

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LARGEST_PACKED (64 << 20) /* bytes of MessagePack that are shown as what they are */
+#define LARGEST_SHOWN (64 << 20) /* bytes of a pickle, or of MessagePack */
 
 int print_missing(struct cli *cli, const struct dcache_value *key, const char *fallback)
 {
@@ -39,19 +39,15 @@ int print_missing(struct cli *cli, const struct dcache_value *key, const char *f
     return fallback ? EXIT_HIT : EXIT_MISS;
 }
 
-/* What Python's MsgpackDisk has packed, once more as what it is. */
-static int print_packed(struct json *json, const struct dcache_entry *entry)
+char *entry_data(const struct dcache_entry *entry, size_t *ret_size)
 {
     struct stat st;
     size_t have = 0;
     char *data;
 
-    if (entry->kind != DCACHE_BYTES || entry->value.type != DCACHE_FD)
-        return 0;
-    if (fstat(entry->value.fd, &st) < 0)
-        return -1;
-    if (st.st_size > LARGEST_PACKED || !(data = malloc((size_t)st.st_size + 1)))
-        return 0; /* the bytes were shown */
+    if (entry->value.type != DCACHE_FD || fstat(entry->value.fd, &st) < 0 ||
+        st.st_size > LARGEST_SHOWN || !(data = malloc((size_t)st.st_size + 1)))
+        return NULL;
     while (have < (size_t)st.st_size) {
         ssize_t got = pread(entry->value.fd, data + have, (size_t)st.st_size - have, (off_t)have);
 
@@ -59,9 +55,22 @@ static int print_packed(struct json *json, const struct dcache_entry *entry)
             break;
         have += (size_t)got;
     }
-    (void)json_msgpack(json, "msgpack", data, have); /* if it is some */
+    *ret_size = have;
+    return data;
+}
+
+void json_entry_data(struct json *json, const struct dcache_entry *entry)
+{
+    size_t size;
+    char *data = entry->kind == DCACHE_BYTES || entry->kind == DCACHE_PICKLE
+                     ? entry_data(entry, &size)
+                     : NULL;
+
+    if (data && entry->kind == DCACHE_BYTES)
+        (void)json_msgpack(json, "msgpack", data, size); /* if it is some */
+    else if (data)
+        json_pickle(json, data, size);
     free(data);
-    return 0;
 }
 
 static int print_json(struct cli *cli, struct dcache_entry *entry)
@@ -82,19 +91,36 @@ static int print_json(struct cli *cli, struct dcache_entry *entry)
     else
         json_value(&json, &entry->value);
     if (rc == 0)
-        rc = print_packed(&json, entry);
+        json_entry_data(&json, entry);
     json_tag_and_times(&json, entry);
     json_close(&json, '}');
     json_end(&json);
     return rc < 0 ? fail_errno(cli, "reading the value") : EXIT_HIT;
 }
 
+/* A pickle that refuse_pickle() of cmd_get.c has looked at. */
+static int write_pickle(FILE *out, const struct dcache_entry *entry, char *ret_last)
+{
+    size_t size;
+    char *data = entry_data(entry, &size);
+
+    if (!data)
+        return -1;
+    (void)print_pickle(out, data, size); /* it is plain data */
+    putc('\n', out);
+    *ret_last = '\n';
+    free(data);
+    return 0;
+}
+
 /* 0, or -1 with errno. `*ret_last` is the last byte written, if any was. */
-static int write_value(FILE *out, const struct dcache_entry *entry, char *ret_last)
+static int write_value(FILE *out, const struct dcache_entry *entry, int raw, char *ret_last)
 {
     char buffer[65536];
     ssize_t got;
 
+    if (entry->kind == DCACHE_PICKLE && !raw)
+        return write_pickle(out, entry, ret_last);
     switch (entry->value.type) {
     case DCACHE_INT:
     case DCACHE_DOUBLE:
@@ -122,11 +148,11 @@ static int write_value(FILE *out, const struct dcache_entry *entry, char *ret_la
     }
 }
 
-static int print_stdout(struct cli *cli, struct dcache_entry *entry)
+static int print_stdout(struct cli *cli, struct dcache_entry *entry, int raw)
 {
     char last = '\n';
 
-    if (write_value(stdout, entry, &last) < 0)
+    if (write_value(stdout, entry, raw, &last) < 0)
         return fail_errno(cli, "reading the value");
     if (ferror(stdout))
         cli->output_error = errno; /* the write that failed was the last call */
@@ -136,18 +162,18 @@ static int print_stdout(struct cli *cli, struct dcache_entry *entry)
     return EXIT_HIT;
 }
 
-static int write_file(FILE *out, struct dcache_entry *entry)
+static int write_file(FILE *out, struct dcache_entry *entry, int raw)
 {
     char last;
 
-    if (write_value(out, entry, &last) < 0 || fflush(out) != 0 || ferror(out))
+    if (write_value(out, entry, raw, &last) < 0 || fflush(out) != 0 || ferror(out))
         return -1;
     return 0;
 }
 
 /* By way of a second name in the same directory; a FILE that is no regular file (/dev/null, a
  * fifo) is written to as it is. */
-static int print_file(struct cli *cli, struct dcache_entry *entry, const char *path)
+static int print_file(struct cli *cli, struct dcache_entry *entry, int raw, const char *path)
 {
     char temporary[PATH_MAX] = "";
     struct stat old;
@@ -167,7 +193,7 @@ static int print_file(struct cli *cli, struct dcache_entry *entry, const char *p
         (void)close(fd); /* nothing was written */
         rc = -1;
     } else {
-        rc = write_file(out, entry);
+        rc = write_file(out, entry, raw);
         if (!special && rc == 0)
             rc = fchmod(fd, 0666 & ~mask); /* as a shell's `>` would have made it */
         if (fclose(out) != 0)
@@ -188,12 +214,13 @@ static int print_file(struct cli *cli, struct dcache_entry *entry, const char *p
 int print_entry(struct cli *cli, const struct args *args, struct dcache_entry *entry)
 {
     const char *path = args_option(args, "output");
+    int raw = args_option(args, "raw") != NULL;
 
     if (entry_settle(entry) < 0)
         return fail_errno(cli, "reading the value");
     if (path)
-        return print_file(cli, entry, path);
+        return print_file(cli, entry, raw, path);
     if (cli->json)
         return print_json(cli, entry);
-    return print_stdout(cli, entry);
+    return print_stdout(cli, entry, raw);
 }

@@ -31,7 +31,7 @@ _diskcache()
     peek) options=' --prefix --side --output --raw --default' ;;
     deque) options=' --side --file --text --bytes --int --float --none --pickle --hex --output --raw --default --reverse --limit' ;;
     index) options=' --side --file --expire --tag --tag-type --no-tag --pin --text --bytes --int --float --none --pickle --hex --output --raw --default --type --prefix --long --expired --live --sort --reverse --limit --zero --ordered' ;;
-    ls) options=' --long --prefix --tag --tag-type --no-tag --type --expired --live --sort --reverse --limit --zero' ;;
+    ls) options=' --long --prefix --tag --tag-type --no-tag --type --expired --live --sort --reverse --limit --show --zero' ;;
     stats) options=' --reset --watch --interval --count --prometheus' ;;
     top) options=' --interval --limit' ;;
     info) options='' ;;
@@ -46,7 +46,7 @@ _diskcache()
     compact) options='' ;;
     backup) options='' ;;
     doctor) options='' ;;
-    dump) options=' --prefix --tag --tag-type' ;;
+    dump) options=' --prefix --tag --tag-type --show' ;;
     load) options=' --add' ;;
     bench) options=' --count' ;;
     completion) options='' ;;

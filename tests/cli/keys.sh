@@ -46,7 +46,7 @@ t diskcache set p twice
 s 'diskcache pop p --json | notime'
 t diskcache pop p --json
 t diskcache pop p --default nothing
-t diskcache set p --pickle --hex 80055d942e
+t diskcache set p --pickle --hex 636f730a73797374656d0a2e
 t diskcache pop p
 t diskcache exists p
 s 'diskcache pop p --raw | od -An -tx1'
