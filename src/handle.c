@@ -75,7 +75,7 @@ int handle_open(const char *directory, const struct dcache_open_options *given, 
         return rc;
     }
     /* What killed processes have left; whoever needs it drained will say so if it cannot be. */
-    if (!cache->store->read_only)
+    if (!cache->store->read_only && !store_is_stale(cache->store))
         (void)drain_wait(cache->store, os_monotonic() + 50 * OS_MS);
     *ret_cache = cache;
     return 0;
@@ -138,8 +138,10 @@ void dcache_close(dcache *cache)
     for (size_t i = 0; i < cache->shard_count; i++)
         dcache_close(cache->shards[i]);
     if (cache->store) {
-        flush_records(cache);
-        flush_notes(cache);
+        if (!store_is_stale(cache->store)) { /* else nothing was done here */
+            flush_records(cache);
+            flush_notes(cache);
+        }
         for (struct left_batch *batch = cache->left; batch; batch = batch->next)
             for (size_t i = 0; i < batch->count; i++)
                 if (batch->items[i].filename) /* what fails is a stray, which check() finds */

@@ -58,6 +58,7 @@ static const char *const policy_indexes[] = {
 struct found {
     size_t total;  /* objects of any name */
     size_t needed; /* of `objects` */
+    unsigned seen; /* which of them, where they are peeked at */
     bool settings; /* table Settings */
     bool tag_index;
     bool planted; /* something on our tables that would have SQLite evaluate expressions */
@@ -172,6 +173,112 @@ int schema_look(struct db *db, struct settings *settings, unsigned shards, bool 
     }
     settings_copy(settings, &read);
     *ret_complete = complete;
+    return 0;
+}
+
+/* ---- looking without SQLite ---- */
+
+enum { TYPE, NAME, TABLE, ROOT, SQL, COLUMNS };
+
+/* A column of text as C has it, at `*at`. */
+static const char *take_text(const struct dcache_value *column, char **at)
+{
+    char *text = *at;
+
+    if (column->type != DCACHE_TEXT || memchr(column->data, 0, column->size))
+        return NULL;
+    memcpy(text, column->data, column->size);
+    text[column->size] = 0;
+    *at += column->size + 1;
+    return text;
+}
+
+/* Whether a table has the columns that ours has: what is in parentheses, whatever the spaces. */
+static bool has_our_columns(const char *sql, const char *ours)
+{
+    for (sql = strchr(sql, '('), ours = strchr(ours, '('); sql && *sql; sql++) {
+        while (*ours == ' ')
+            ours++;
+        if (*sql != ' ' && *sql != *ours++)
+            return false;
+    }
+    return sql && *ours == 0;
+}
+
+/* One more object of the schema. Ours are to be there once, and the tables as we would make them: of
+ * others, SQLite knows which columns they have. */
+static int peek_object(const struct dcache_value columns[COLUMNS], char *memory,
+                       struct found *found, int64_t *ret_root)
+{
+    const char *type = take_text(&columns[TYPE], &memory);
+    const char *name = take_text(&columns[NAME], &memory);
+    const char *table = take_text(&columns[TABLE], &memory);
+    const char *sql = columns[SQL].type == DCACHE_NONE ? NULL : take_text(&columns[SQL], &memory);
+    size_t before = found->needed;
+
+    if (!type || !name || !table || (!sql && columns[SQL].type != DCACHE_NONE))
+        return DCACHE_NOT_FOUND;
+    note_object(found, type, name);
+    note_planted(found, type, table, sql);
+    for (size_t i = 0; found->needed > before && i < OBJECTS; i++) {
+        if (strcmp(objects[i].name, name) != 0)
+            continue;
+        if ((found->seen & 1U << i) || !sql ||
+            (strcmp(type, "table") == 0 && !has_our_columns(sql, objects[i].sql)))
+            return DCACHE_NOT_FOUND;
+        found->seen |= 1U << i;
+        if (i == 0)
+            *ret_root = columns[ROOT].type == DCACHE_INT ? columns[ROOT].integer : 0;
+    }
+    return 0;
+}
+
+static int peek_objects(struct peek *peek, struct found *found, int64_t *ret_root)
+{
+    struct dcache_value columns[COLUMNS];
+    char *memory = os_malloc(peek->size + COLUMNS); /* a row is shorter than a page */
+    int rc = memory ? 1 : DCACHE_NOMEM;
+
+    while (rc == 1) {
+        rc = peek_row(peek, columns, COLUMNS);
+        if (rc == 1 && peek_object(columns, memory, found, ret_root) < 0)
+            rc = DCACHE_NOT_FOUND;
+    }
+    free(memory);
+    return rc;
+}
+
+int schema_peek(const char *path, struct settings *settings, unsigned shards,
+                struct dcache_setting **ret_list, size_t *ret_count)
+{
+    struct dcache_setting *list = NULL;
+    size_t count = 0;
+    struct found found = {0};
+    struct settings read;
+    struct peek peek;
+    int64_t root = 0;
+    int rc = peek_open(&peek, path);
+
+    if (rc < 0)
+        return rc;
+    settings_default(&read, shards);
+    rc = peek_objects(&peek, &found, &root);
+    if (rc == 0 && (found.needed != OBJECTS || found.planted))
+        rc = DCACHE_NOT_FOUND;
+    if (rc == 0)
+        rc = peek_table(&peek, root);
+    if (rc == 0)
+        rc = settings_peek(&peek, &read, &list, &count);
+    peek_close(&peek);
+    if (rc == 0 && found.tag_index != (read.tag_index != 0))
+        rc = DCACHE_NOT_FOUND;
+    if (rc < 0) {
+        dcache_settings_free(list, count);
+        return rc;
+    }
+    settings_copy(settings, &read);
+    *ret_list = list;
+    *ret_count = count;
     return 0;
 }
 

@@ -9,6 +9,12 @@
  * `*ret_complete` false: schema_create() is due. Fails: CORRUPT (not a cache's database). */
 int schema_look(struct db *db, struct settings *settings, unsigned shards, bool *ret_complete);
 
+/* The same of a database that nobody has open and that is complete, and all settings as
+ * settings_list() has them. Fails: NOT_FOUND (it is not, or not as it usually looks: to be looked at in
+ * the ordinary way). */
+int schema_peek(const char *path, struct settings *settings, unsigned shards,
+                struct dcache_setting **ret_list, size_t *ret_count);
+
 /* Whether no table and no index of the database has SQLite evaluate expressions. */
 int schema_is_plain(struct db *db, bool *ret_plain);
 

@@ -68,6 +68,9 @@ static const char *const counters[] = {"count",     "size",     "hits",   "misse
                                        "evictions", "timeouts", "damaged"};
 #define COUNTERS (sizeof counters / sizeof *counters)
 #define COUNTERS_OF_FORMAT 4 /* 5.6.3 has not the others: made when the first one happens */
+#define OF_FORMAT (KNOWN_OF_FORMAT + COUNTERS_OF_FORMAT)
+#define NAME_SIZE 64 /* of most names */
+#define LIST_STEP 16 /* what most lists have room for at once */
 
 static const struct known *find(const char *name)
 {
@@ -84,6 +87,14 @@ static bool is_counter(const char *name, size_t count)
         if (strcmp(counters[i], name) == 0)
             return true;
     return false;
+}
+
+/* Whether a row of this name has to be there. */
+static bool is_of_format(const char *name)
+{
+    const struct known *k = find(name);
+
+    return k ? k < known + KNOWN_OF_FORMAT : is_counter(name, COUNTERS_OF_FORMAT);
 }
 
 static _Atomic int64_t *field(struct settings *settings, const struct known *k)
@@ -217,7 +228,6 @@ int settings_load(struct db *db, struct settings *settings, bool *ret_complete)
     size_t present = 0;
     sqlite3_stmt *s;
     int rc = statement(db, LIST, &s);
-    const struct known *k;
 
     if (rc < 0)
         return rc;
@@ -228,10 +238,9 @@ int settings_load(struct db *db, struct settings *settings, bool *ret_complete)
         if (!name)
             continue;
         settings_apply(settings, name, &value);
-        k = find(name);
-        present += k ? k < known + KNOWN_OF_FORMAT : is_counter(name, COUNTERS_OF_FORMAT);
+        present += is_of_format(name);
     }
-    *ret_complete = present == KNOWN_OF_FORMAT + COUNTERS_OF_FORMAT;
+    *ret_complete = present == OF_FORMAT;
     return rc;
 }
 
@@ -316,43 +325,61 @@ int settings_get(struct db *db, const char *name, struct dcache_value *ret_value
     return rc;
 }
 
+static bool is_same(const struct dcache_value *a, const struct dcache_value *b)
+{
+    if (a->type != b->type)
+        return false;
+    if (value_is_data(a))
+        return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
+    if (a->type == DCACHE_DOUBLE)
+        return a->real == b->real;
+    return a->type == DCACHE_NONE || a->integer == b->integer;
+}
+
 bool settings_differs(struct db *db, const struct dcache_setting *setting)
 {
     struct dcache_value now = dcache_none();
-    const struct dcache_value *v = &setting->value;
-    bool same = false;
+    bool same = settings_get(db, setting->name, &now) == 0 && is_same(&now, &setting->value);
 
-    if (settings_get(db, setting->name, &now) == 0 && now.type == v->type) {
-        if (value_is_data(v))
-            same = now.size == v->size && (v->size == 0 || memcmp(now.data, v->data, v->size) == 0);
-        else
-            same = v->type == DCACHE_DOUBLE ? now.real == v->real
-                                            : v->type == DCACHE_NONE || now.integer == v->integer;
-    }
     dcache_value_clear(&now);
     return !same;
 }
 
-static int append(struct dcache_setting **list, size_t *count, sqlite3_stmt *s)
+bool settings_has(const struct dcache_setting *list, size_t count,
+                  const struct dcache_setting *setting)
 {
-    struct dcache_setting *grown = os_realloc(*list, (*count + 1) * sizeof **list);
-    struct dcache_value value = db_column(s, 1);
-    char *name;
-    int rc;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i].name, setting->name) == 0)
+            return is_same(&list[i].value, &setting->value);
+    return false;
+}
 
+/* A row to a list that has room for it. */
+static int append(struct dcache_setting *list, size_t *count, const char *name,
+                  const struct dcache_value *value)
+{
+    char *copy = os_strdup(name);
+    int rc = copy ? copy_value(value, &list[*count].value) : DCACHE_NOMEM;
+
+    if (rc < 0) {
+        free(copy);
+        return rc;
+    }
+    list[(*count)++].name = copy;
+    return 0;
+}
+
+/* Make room for one more, a few at a time. */
+static int grow(struct dcache_setting **list, size_t count)
+{
+    struct dcache_setting *grown;
+
+    if (count % LIST_STEP != 0)
+        return 0;
+    grown = os_realloc(*list, (count + LIST_STEP) * sizeof **list);
     if (!grown)
         return DCACHE_NOMEM;
     *list = grown;
-    name = os_strdup((const char *)sqlite3_column_text(s, 0));
-    if (!name)
-        return DCACHE_NOMEM;
-    rc = copy_value(&value, &grown[*count].value);
-    if (rc < 0) {
-        free(name);
-        return rc;
-    }
-    grown[*count].name = name;
-    (*count)++;
     return 0;
 }
 
@@ -367,10 +394,13 @@ int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *r
         return rc;
     while ((rc = db_step(db, s)) == 1) {
         const char *name = (const char *)sqlite3_column_text(s, 0);
+        struct dcache_value value = db_column(s, 1);
 
         if (!name || is_counter(name, COUNTERS))
             continue;
-        rc = append(&list, &count, s);
+        rc = grow(&list, count);
+        if (rc == 0)
+            rc = append(list, &count, name, &value);
         if (rc < 0)
             break;
     }
@@ -379,6 +409,68 @@ int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *r
         dcache_settings_free(list, count);
         return rc;
     }
+    *ret_settings = list;
+    *ret_count = count;
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct dcache_setting *one = a, *other = b;
+
+    return strcmp(one->name, other->name);
+}
+
+/* What has no room here is no row that has to be there. */
+static bool take_name(const struct dcache_value *column, char name[NAME_SIZE])
+{
+    if (column->type != DCACHE_TEXT || column->size >= NAME_SIZE ||
+        memchr(column->data, 0, column->size))
+        return false;
+    memcpy(name, column->data, column->size);
+    name[column->size] = 0;
+    return true;
+}
+
+/* The row that is next, if there is one. */
+static int peek_one(struct peek *peek, struct settings *settings, size_t *present,
+                    struct dcache_setting **list, size_t *count)
+{
+    struct dcache_value columns[2];
+    char name[NAME_SIZE];
+    int rc = peek_row(peek, columns, 2);
+
+    if (rc <= 0)
+        return rc;
+    if (!take_name(&columns[0], name))
+        return DCACHE_NOT_FOUND;
+    *present += is_of_format(name);
+    if (is_counter(name, COUNTERS))
+        return 1;
+    settings_apply(settings, name, &columns[1]);
+    rc = grow(list, *count);
+    if (rc == 0)
+        rc = append(*list, count, name, &columns[1]);
+    return rc < 0 ? rc : 1;
+}
+
+int settings_peek(struct peek *peek, struct settings *settings,
+                  struct dcache_setting **ret_settings, size_t *ret_count)
+{
+    struct dcache_setting *list = NULL;
+    size_t count = 0, present = 0;
+    int rc;
+
+    do
+        rc = peek_one(peek, settings, &present, &list, &count);
+    while (rc == 1);
+    if (rc == 0 && present != OF_FORMAT)
+        rc = DCACHE_NOT_FOUND;
+    if (rc < 0) {
+        dcache_settings_free(list, count);
+        return rc;
+    }
+    qsort(list, count, sizeof *list, by_name);
     *ret_settings = list;
     *ret_count = count;
     return 0;

@@ -2,6 +2,7 @@
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
+#include "peek.h"
 #include "row.h"
 
 enum journal {
@@ -64,6 +65,14 @@ bool settings_differs(struct db *db, const struct dcache_setting *setting);
 
 /* All rows but the counters, sorted. */
 int settings_list(struct db *db, struct dcache_setting **ret_settings, size_t *ret_count);
+
+bool settings_has(const struct dcache_setting *list, size_t count,
+                  const struct dcache_setting *setting); /* the same of a list */
+
+/* Of a table that is peeked at: what settings_load() and settings_list() read, complete. Fails: NOT_FOUND
+ * (to be read in the ordinary way), NOMEM. */
+int settings_peek(struct peek *peek, struct settings *settings,
+                  struct dcache_setting **ret_settings, size_t *ret_count);
 
 /* deque_maxlen as the transaction of this connection sees it, which may have changed it. */
 int settings_maxlen(struct db *db, int64_t *ret_maxlen);

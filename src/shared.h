@@ -1,6 +1,6 @@
 /* shared.h - the mapped segment `cache.db-shared`: the write lock, counters, access records, bells.
  *
- * All processes of this library that have a directory open map this file. It holds nothing that
+ * All processes of this library that use a directory map this file, from their first operation on. It holds nothing that
  * may not be lost but the records of the memtable that are not in SQLite yet (memtable.h). It goes
  * away with the last close, unless there are such.
  *

@@ -10,11 +10,13 @@
 #include <time.h>
 
 #define LOOK_INTERVAL (50 * OS_MS) /* readers see a removed directory within this time */
+#define ARRIVAL (1000 * OS_MS)     /* of who comes at the same moment, whatever the timeout */
 
 /* The one mutable global of the library: which directories this process has open. */
 static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct store *list;
 static _Atomic unsigned fork_generation = 1;
+#define RESTING 0 /* in place of a generation: opened, but not entered yet */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* ---- fork ---- */
@@ -74,6 +76,7 @@ static void unlock_list(void)
 
 static int open_shared(struct store *store, int64_t deadline)
 {
+    int64_t soon = os_monotonic() + ARRIVAL;
     struct stat unused;
     bool log;
     int rc;
@@ -81,7 +84,8 @@ static int open_shared(struct store *store, int64_t deadline)
     if (store->use_shared) {
         /* Looked at before the segment is there: others of ours open the database once it is. */
         log = os_fstatat(store->files.dir, DB_NAME "-wal", &unused) == 0;
-        rc = shared_open(&store->shared, store->files.dir, store->files.file_mode, deadline);
+        rc = shared_open(&store->shared, store->files.dir, store->files.file_mode,
+                         deadline > soon ? deadline : soon);
         if (rc == 0 && store->shared.made && log) /* somebody has it open, and it is none of us */
             memtable_note_foreign(&store->shared);
         if (rc == 0 && store->shared.inherited) {
@@ -212,50 +216,21 @@ static int match_journal(struct store *store, struct db *db)
     return rc;
 }
 
-/* ---- a look that leaves no trace ---- */
-
-static void forget_rested(struct store *store)
-{
-    dcache_settings_free(store->rested, store->rested_count);
-    store->rested = NULL;
-    store->rested_count = 0;
-}
-
-/* Of a database at rest, settings and tables can be looked at without making a log and its index,
- * which take most of the time of an open. If somebody comes meanwhile, the look counts for nothing,
- * and is repeated in the ordinary way. The first operation opens the first connection. */
-static bool look_at_rest(struct store *store, const struct dcache_open_options *o)
-{
-    struct settings settings;
-    struct stat after;
-    struct db db = {0};
-    bool complete = false;
-
-    forget_rested(store);
-    settings_copy(&settings, &store->settings);
-    if (store->read_only || !directory_is_at_rest(store->files.dir, &store->rest) ||
-        db_open(&db, store->db_path, DB_IMMUTABLE) < 0)
-        return false;
-    if (schema_look(&db, &settings, store->shards, &complete) < 0)
-        complete = false;
-    complete = complete && changes_nothing(&db, o) &&
-               settings_list(&db, &store->rested, &store->rested_count) == 0;
-    db_close(&db);
-    if (!complete || !directory_is_at_rest(store->files.dir, &after) ||
-        !directory_same_file(&store->rest, &after)) {
-        forget_rested(store);
-        return false;
-    }
-    settings_copy(&store->settings, &settings);
-    atomic_store(&store->settings_epoch, atomic_load(&store->shared.segment->settings_epoch));
-    return true;
-}
-
 static int make_database(struct store *store, const struct dcache_open_options *o)
 {
     return directory_make_database(store->files.dir, store->path,
                                    !store->read_only && !(o->flags & DCACHE_NO_CREATE),
                                    store->files.file_mode);
+}
+
+static bool look_at_rest(struct store *store, const struct dcache_open_options *o)
+{
+    bool found = !store->read_only && rest_look(&store->rest, store->files.dir, store->db_path,
+                                                store->shards, o, &store->settings);
+
+    if (found)
+        store->files.sync = store->settings.synchronous >= 2;
+    return found;
 }
 
 /* See that everything is in the database. */
@@ -268,7 +243,7 @@ static int open_database(struct store *store, const struct dcache_open_options *
     store->journal_matched = false;
     atomic_store(&store->rebuilds, atomic_load(&store->shared.segment->rebuilds));
     if (look_at_rest(store, o)) {
-        store->files.sync = store->settings.synchronous >= 2;
+        atomic_store(&store->settings_epoch, atomic_load(&store->shared.segment->settings_epoch));
         return 0;
     }
     rc = pool_take(&store->pool, deadline, &db, &generation);
@@ -341,13 +316,23 @@ static int open_parts(struct store *store, const struct dcache_open_options *o, 
     return rc;
 }
 
+/* Whether that much of opening will do until the directory is used. Who is in the segment may have more
+ * than the database, and who has died there left it; what else is there under its name is refused. */
+static bool rests(struct store *store, const struct dcache_open_options *o)
+{
+    struct stat unused;
+
+    return os_fstatat(store->files.dir, SHARED_NAME, &unused) < 0 && errno == ENOENT &&
+           look_at_rest(store, o);
+}
+
 /* ---- the list ---- */
 
 static void free_store(struct store *store)
 {
     watch_destroy(&store->watch);
     pool_destroy(&store->pool);
-    forget_rested(store);
+    rest_forget(&store->rest);
     shared_close(&store->shared, store->files.dir);
     os_close(store->files.dir);
     free(store->path);
@@ -374,6 +359,7 @@ static int new_store(const char *directory, int dir, const struct stat *st,
     }
     note_identity(store, st);
     store->shards = shards;
+    store->timeout = o->timeout;
     store->flags = o->flags & (DCACHE_READ_ONLY | DCACHE_NO_SHARED);
     settings_default(&store->settings, shards);
     store->rebuild = o->on_corruption == DCACHE_REBUILD;
@@ -393,7 +379,9 @@ static int new_store(const char *directory, int dir, const struct stat *st,
         rc = os_fail_errno("resolve %s", directory);
     else if (!store->db_path)
         rc = DCACHE_NOMEM;
-    if (rc == 0)
+    if (rc == 0 && rests(store, o))
+        store->fork_generation = RESTING;
+    else if (rc == 0)
         rc = open_parts(store, o, deadline);
     if (rc < 0)
         free_store(store);
@@ -503,44 +491,7 @@ void store_free(struct store *store)
     unlock_list();
 }
 
-/* ---- after a fork, after a removal ---- */
-
-static int start_anew_in_child(struct store *store)
-{
-    struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
-    int rc;
-
-    leave_parents_locks();
-    pool_init(&store->pool);
-    watch_forget(&store->watch);
-    atomic_store(&store->helper,
-                 NULL); /* it has stayed with the parent, and what it points to too */
-    store->owner = 0;
-    shared_close(&store->shared, -1); /* its descriptor is closed: this only unmaps */
-    rc = open_parts(store, &options, os_deadline(60));
-    if (rc == 0)
-        atomic_store(&store->fork_generation, fork_generation);
-    return rc;
-}
-
-int store_enter(struct store *store)
-{
-    int rc = 0;
-
-    if (atomic_load_explicit(&store->fork_generation, memory_order_acquire) ==
-        atomic_load_explicit(&fork_generation, memory_order_relaxed))
-        return 0;
-    lock_list();
-    if (store->fork_generation != fork_generation)
-        rc = start_anew_in_child(store);
-    unlock_list();
-    return rc;
-}
-
-bool store_is_stale(const struct store *store)
-{
-    return atomic_load(&store->fork_generation) != atomic_load(&fork_generation);
-}
+/* ---- the first use, also after a fork; after a removal ---- */
 
 /* In the place of the old: the descriptor by dup, the segment by a mapping over it, so that no
  * thread of ours ever sees neither. */
@@ -563,7 +514,7 @@ static int revive_parts(struct store *store, int64_t deadline)
         return rc;
     note_identity(store, &st);
     watch_end(&store->watch);
-    locked = memtable_exists(&store->shared) &&
+    locked = store->shared.segment && memtable_exists(&store->shared) &&
              memtable_lock(&store->shared, os_monotonic() + LOOK_INTERVAL) == 0;
     if (locked)
         watch_rescue(&store->watch, &store->shared);
@@ -574,6 +525,60 @@ static int revive_parts(struct store *store, int64_t deadline)
     if (store->shared.fd != old_fd) /* it is the same if this failed before the segment's turn */
         os_close(old_fd);
     return rc;
+}
+
+static void leave_to_parent(struct store *store)
+{
+    pool_init(&store->pool);
+    watch_forget(&store->watch);
+    atomic_store(&store->helper,
+                 NULL); /* it has stayed with the parent, and what it points to too */
+    store->owner = 0;
+    shared_close(&store->shared, -1); /* its descriptor is closed: this only unmaps */
+}
+
+/* In place of the directory that was opened there may be another by now, or none. */
+static int start(struct store *store)
+{
+    struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
+    int64_t deadline = os_deadline(store->timeout);
+    struct stat st;
+    int rc;
+
+    leave_parents_locks();
+    if (store->fork_generation != RESTING)
+        leave_to_parent(store);
+    if (!store->read_only && (os_fstatat(AT_FDCWD, store->path, &st) < 0 ||
+                              st.st_dev != store->device || st.st_ino != store->inode))
+        rc = revive_parts(store, deadline);
+    else
+        rc = open_parts(store, &options, deadline);
+    if (rc < 0) { /* as it was: the next use tries again */
+        pool_renew(&store->pool, NULL);
+        shared_close(&store->shared, store->files.dir);
+    } else {
+        atomic_store(&store->fork_generation, fork_generation);
+    }
+    return rc;
+}
+
+int store_enter(struct store *store)
+{
+    int rc = 0;
+
+    if (atomic_load_explicit(&store->fork_generation, memory_order_acquire) ==
+        atomic_load_explicit(&fork_generation, memory_order_relaxed))
+        return 0;
+    lock_list();
+    if (store->fork_generation != fork_generation)
+        rc = start(store);
+    unlock_list();
+    return rc;
+}
+
+bool store_is_stale(const struct store *store)
+{
+    return atomic_load(&store->fork_generation) != atomic_load(&fork_generation);
 }
 
 int store_revive(struct store *store, unsigned generation, int64_t deadline)
@@ -607,7 +612,8 @@ int store_others_write(struct store *store, bool *ret_others)
 int store_rebuild(struct store *store, int64_t deadline)
 {
     unsigned generation = store->pool.generation;
-    int rc = set_aside(store, deadline);
+    int rc = store_is_stale(store) ? DCACHE_CORRUPT /* start() has tried */
+                                   : set_aside(store, deadline);
 
     return rc < 0 ? rc : store_revive(store, generation, deadline);
 }
@@ -776,20 +782,12 @@ int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_d
 /* Whoever would have to wait for the mutex reads them instead. */
 bool store_take_rested(struct store *store, struct dcache_setting **ret_settings, size_t *ret_count)
 {
-    struct stat now;
     bool valid;
 
     if (pthread_mutex_trylock(&list_mutex) != 0)
         return false;
     os_wait_quietly(true);
-    valid = store->rested && directory_is_at_rest(store->files.dir, &now) &&
-            directory_same_file(&store->rest, &now);
-    if (valid) {
-        *ret_settings = store->rested;
-        *ret_count = store->rested_count;
-        store->rested = NULL;
-    }
-    forget_rested(store);
+    valid = rest_take(&store->rest, store->files.dir, ret_settings, ret_count);
     unlock_list();
     return valid;
 }

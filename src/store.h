@@ -5,12 +5,11 @@
 #ifndef STORE_H
 #define STORE_H
 
-#include "directory.h"
 #include "file.h"
 #include "guard.h"
 #include "heal.h"
 #include "pool.h"
-#include "schema.h"
+#include "rest.h"
 #include "watch.h"
 
 struct store {
@@ -29,9 +28,8 @@ struct store {
     bool read_only;
     _Atomic bool immutable; /* no log is beside the database and we may not make one: a snapshot */
     struct stat snapshot;   /* of the database then */
-    struct dcache_setting *rested; /* rows of Settings as they were when all was in one file */
-    size_t rested_count;
-    struct stat rest; /* of the database then */
+    struct rest rest;       /* as the open has found the database, if it was at rest */
+    double timeout;         /* of the first opener: for what is put off until the first use */
     bool use_shared;
     _Atomic bool rebuild;         /* DCACHE_REBUILD, as an opener has asked for */
     _Atomic uint32_t rebuilds;    /* of the segment, when the database was opened */
@@ -65,10 +63,11 @@ void store_free(struct store *store);
  * the next one, or NULL, is handed back. */
 struct store *store_next(struct store *store);
 
-/* Call first in each operation: after a fork the child gets its own of everything. */
+/* Call first in each operation. Who opens a directory at rest has looked at it, and no more: the first
+ * operation comes into the segment. After a fork the child gets its own of everything. */
 int store_enter(struct store *store);
 
-/* Whether this process is a child that has not entered the store yet. */
+/* Whether nobody has entered the store in this process: it is resting, or this is a child. */
 bool store_is_stale(const struct store *store);
 
 /* Borrow a connection, waiting for one until `deadline`. Fails: TIMEOUT and what opening may. */

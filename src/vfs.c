@@ -8,7 +8,9 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#define VFS_NAME_PADDING 4 /* zeros before and behind a name, see sqlite3_uri_parameter() */
 #define READ_MARKS 5
 #define READ_LOCKS 3   /* first of the locks on read marks among those of the WAL index */
 #define IS_INIT_WORD 3 /* of the header: its first byte tells whether it is filled in */
@@ -287,6 +289,42 @@ int vfs_register(void)
 {
     pthread_once(&once, do_register);
     return registered == SQLITE_OK ? 0 : os_fail(DCACHE_SQLITE, "SQLite has no VFS");
+}
+
+/* ---- a file by itself ---- */
+
+/* The name as SQLite hands it to a VFS: with what could be looked up in a URI behind it. It keeps the
+ * pointer until the file is closed, so the name lies behind the file. */
+int vfs_open(const char *path, sqlite3_file **ret_file)
+{
+    size_t length = strlen(path);
+    sqlite3_file *file;
+    char *name;
+    int code, rc = vfs_register();
+
+    if (rc < 0)
+        return rc;
+    file = os_calloc(1, (size_t)shim.szOsFile + VFS_NAME_PADDING + length + VFS_NAME_PADDING);
+    if (!file)
+        return DCACHE_NOMEM;
+    name = (char *)file + shim.szOsFile + VFS_NAME_PADDING;
+    memcpy(name, path, length);
+    code = os_fault()
+               ? SQLITE_CANTOPEN
+               : open_file(&shim, name, file, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB, NULL);
+    if (code == SQLITE_OK) {
+        *ret_file = file;
+        return 0;
+    }
+    vfs_close(file);
+    return os_fail(DCACHE_IO, "open %s", path);
+}
+
+void vfs_close(sqlite3_file *file)
+{
+    if (file && file->pMethods)
+        (void)file->pMethods->xClose(file); /* nothing was written */
+    free(file);
 }
 
 /* ---- reading without a lock ---- */

@@ -35,6 +35,12 @@ struct vfs_header {
 /* Make the VFS known to SQLite. Any number of times, from any thread. */
 int vfs_register(void);
 
+/* The file of a database, to be read outside of any connection. SQLite keeps account of it: to open and
+ * close it oneself would drop the locks that its connections in this process have. `path` is absolute and
+ * resolved. Fails: IO NOMEM. */
+int vfs_open(const char *path, sqlite3_file **ret_file);
+void vfs_close(sqlite3_file *file);
+
 /* Begin to read through `file` (of a connection opened with VFS_NAME) without a lock. False where
  * that cannot be: no log, no header yet, or the database is mapped. */
 bool vfs_unlocked_begin(sqlite3_file *file, struct vfs_header *ret_header);

@@ -20,6 +20,7 @@ txn
 drain
 refresh
 store
+rest
 left
 watch
 backlog
@@ -31,7 +32,7 @@ settings range
 row
 sum
 pool
-db
+db peek
 value vfs
 frames
 shared

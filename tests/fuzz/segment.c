@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
     char path[128];
+    struct dcache_stats stats;
     struct stat st;
     uint8_t *segment, *saved;
     dcache *c;
@@ -16,7 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     options.timeout = -1;
     if (dcache_open(fuzz_directory(), &options, &c) < 0)
-        return 0; /* the last input is in what it has left */
+        return 0;                         /* the last input is in what it has left */
+    if (dcache_stats(c, 0, &stats) < 0) { /* the first use makes the segment */
+        dcache_close(c);
+        return 0;
+    }
     (void)snprintf(path, sizeof path, "%s/cache.db-shared", fuzz_directory());
     fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0)

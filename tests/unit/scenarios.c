@@ -642,6 +642,13 @@ static int open_it(struct place *p)
     return dcache_open(p->dir, &options, &p->cache);
 }
 
+static int open_and_set(struct place *p)
+{
+    int rc = open_it(p);
+
+    return rc < 0 ? rc : dcache_set(p->cache, KEY("first"), INT(1), NULL);
+}
+
 static int open_with_settings(struct place *p)
 {
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
@@ -766,6 +773,7 @@ const struct scenario scenarios[] = {
     {"open: new, with settings", NULL, open_with_settings, 0, OPENS},
     {"open: new, private", NULL, open_private, 0, OPENS},
     {"open: existing", several, open_it, 0, OPENS},
+    {"open: existing, first write", several, open_and_set, 0, OPENS | EVICTS},
     {"open: existing, with settings", several, open_with_settings, 0, OPENS},
     {"open: existing, private", several, open_private, 0, OPENS},
     {"open: existing, read only", several, open_read_only, 0, OPENS},

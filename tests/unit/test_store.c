@@ -85,6 +85,124 @@ static void opening_an_existing_cache_writes_nothing(void **state)
     free(after);
 }
 
+static void opening_a_directory_at_rest_leaves_no_trace(void **state)
+{
+    char *before, *after;
+    dcache *c;
+
+    (void)state;
+    make_cache();
+    before = listing(cache());
+    c = opened();
+    dcache_close(c);
+    c = opened();
+    after = listing(cache());
+    assert_string_equal(before, after);
+    free(after);
+    free(before);
+    assert_int_equal(has(c, "small", "value"), 1);
+    assert_true(exists(in("c/cache.db-shared"))); /* the first use */
+    dcache_close(c);
+}
+
+/* Between the open and the first use. */
+static void first_use_finds_what_has_become_of_the_directory(void **state)
+{
+    static const char *const events[] = {"rm -r c", "mv c elsewhere", "rm c/cache.db",
+                                         "mv c elsewhere; cp -r elsewhere c"};
+    dcache *c;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        assert_int_equal(shell("rm -rf c elsewhere"), 0);
+        make_cache();
+        c = opened();
+        assert_int_equal(shell(events[i]), 0);
+        assert_int_equal(has(c, "small", "value"), i == 3);
+        assert_int_equal(put(c, "k", "v"), 0);
+        dcache_close(c);
+        c = opened();
+        assert_int_equal(has(c, "k", "v"), 1);
+        dcache_close(c);
+    }
+}
+
+static void first_use_sees_what_others_have_done_since_the_open(void **state)
+{
+    struct dcache_value limit = dcache_int(77);
+    struct child child;
+    dcache *c;
+
+    (void)state;
+    make_cache();
+    c = opened();
+    assert_int_equal(shell("sqlite3 c/cache.db \"UPDATE Settings SET value = 77"
+                           " WHERE key = 'cull_limit'\""),
+                     0);
+    child = child_start(sit);
+    assert_int_equal(child_hear(&child), 'o');
+    assert_int_equal(has(c, "sitting", "yes"), 1);
+    assert_int_equal(c->store->settings.cull_limit, limit.integer);
+    assert_int_equal(put(c, "k", "v"), 0);
+    assert_int_equal(child_end(&child), 0);
+    dcache_close(c);
+}
+
+static dcache *resting;
+
+static int use_it(struct child *self)
+{
+    (void)self;
+    MUST(has(resting, "small", "value") == 1);
+    MUST(put(resting, "child", "was here") == 0);
+    dcache_close(resting);
+    return 0;
+}
+
+static void fork_before_the_first_use_gives_each_its_own(void **state)
+{
+    struct child child;
+
+    (void)state;
+    make_cache();
+    resting = opened();
+    child = child_start(use_it);
+    assert_int_equal(put(resting, "parent", "too"), 0);
+    assert_int_equal(child_end(&child), 0);
+    assert_int_equal(has(resting, "child", "was here"), 1);
+    assert_int_equal(has(resting, "parent", "too"), 1);
+    dcache_close(resting);
+}
+
+static void *use_first(void *arg)
+{
+    dcache *c = arg;
+
+    for (int i = 0; i < 20; i++)
+        if (add_to(c, "number", 1) < 0)
+            return arg;
+    return NULL;
+}
+
+static void threads_may_use_it_first_together(void **state)
+{
+    pthread_t threads[8];
+    void *failed;
+    dcache *c;
+
+    (void)state;
+    make_cache();
+    c = opened();
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_first, c), 0);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    assert_int_equal(number_in(c, "number"), 160);
+    dcache_close(c);
+}
+
 static void opening_one_in_use_writes_nothing_to_database_and_log(void **state)
 {
     struct child child = child_start(sit);
@@ -641,6 +759,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(opening_an_existing_cache_writes_nothing),
+        TEST(opening_a_directory_at_rest_leaves_no_trace),
+        TEST(first_use_finds_what_has_become_of_the_directory),
+        TEST(first_use_sees_what_others_have_done_since_the_open),
+        TEST(fork_before_the_first_use_gives_each_its_own),
+        TEST(threads_may_use_it_first_together),
         TEST(opening_one_in_use_writes_nothing_to_database_and_log),
         TEST(closed_directory_holds_nothing_of_ours),
         TEST(directories_are_made_private_or_as_asked),
