@@ -43,7 +43,8 @@ static void leave(struct store *store)
 {
     if (!store || !store_leave(store))
         return;
-    helper_stop(store);
+    if (!store_is_stale(store)) /* in a child that has not used it, the helper is the parent's */
+        helper_stop(store);
     store_free(store);
 }
 
