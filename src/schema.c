@@ -193,12 +193,17 @@ static const char *take_text(const struct dcache_value *column, char **at)
     return text;
 }
 
-/* Whether a table has the columns that ours has: what is in parentheses, whatever the spaces. */
+/* Whether a table has the columns that ours has: what is in parentheses, whatever the spaces. To Cache,
+ * that for checksums may have been added. */
 static bool has_our_columns(const char *sql, const char *ours)
 {
+    const char *added = ", " SUM_COLUMN ")";
+
     for (sql = strchr(sql, '('), ours = strchr(ours, '('); sql && *sql; sql++) {
         while (*ours == ' ')
             ours++;
+        if (*ours == ')' && ours[1] == 0 && *sql == ',')
+            return strcmp(sql, added) == 0;
         if (*sql != ' ' && *sql != *ours++)
             return false;
     }

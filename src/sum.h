@@ -18,7 +18,8 @@ bool sum_is_contradicted(int64_t sum, double store_time, int mode,
 
 /* Whether table Cache has the column. Connections with `summed` use it. */
 bool sum_has_column(struct db *db);
-#define SUM_ADD_COLUMN "ALTER TABLE Cache ADD COLUMN checksum INTEGER"
+#define SUM_COLUMN "checksum INTEGER"
+#define SUM_ADD_COLUMN "ALTER TABLE Cache ADD COLUMN " SUM_COLUMN
 
 /* A statement in which @column, @value and @assign stand where that column is concerned, as this connection
  * needs it; its parameter is SUM_PARAMETER. Release with free(). NULL: out of memory. */

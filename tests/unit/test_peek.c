@@ -117,6 +117,21 @@ static void objects_of_others_are_no_hindrance(void **state)
     assert_true(takes());
 }
 
+static void column_for_checksums_may_have_been_added(void **state)
+{
+    dcache *c = NULL;
+
+    (void)state;
+    assert_int_equal(open_setting(cache(), "checksums", dcache_int(1), &c), 0);
+    dcache_close(c);
+    assert_true(takes());
+    assert_int_equal(shell("rm -r c"), 0);
+    make_cache();
+    assert_int_equal(open_setting(cache(), "checksums", dcache_int(1), &c), 0);
+    dcache_close(c);
+    assert_true(takes());
+}
+
 /* Each of these is opened in the ordinary way, or refused. */
 static void what_is_not_as_we_make_it_is_left_to_sqlite(void **state)
 {
@@ -283,6 +298,7 @@ int main(void)
         TEST(values_of_all_kinds_are_as_sqlite_reads_them),
         TEST(large_setting_is_taken_while_it_fits_on_the_page),
         TEST(objects_of_others_are_no_hindrance),
+        TEST(column_for_checksums_may_have_been_added),
         TEST(what_is_not_as_we_make_it_is_left_to_sqlite),
         TEST(pages_of_other_sizes_are_read_if_one_is_enough),
         TEST(database_that_is_not_at_rest_is_left_alone),
