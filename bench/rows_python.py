@@ -22,6 +22,9 @@ MODES = {
     'queue': (2000, {'push-pull': ('push and pull', None)}),
     'open': (60, {'open': ('open an existing one', 10)}),
     'session': (60, {'session': ('open, get, close', None)}),
+    'large': (10, {
+        'get-large': ('get, 10 MB of bytes', None), 'get-large-text': ('get, 10 MB of text', None),
+        'set-large': ('set, 10 MB of bytes', None)}),
     'lru': (4000, {'get-policy': ('get, least-recently-used', None)}),
     'statistics': (4000, {'get-policy': ('get, statistics on', None)}),
     'fanout-published': (20000, {

@@ -16,10 +16,12 @@ ROWS = (
     'incr', 'push-pull', 'open', 'get-policy', 'append-popleft', 'extend', 'rotate', 'deque-index',
     'set-popitem', 'setdefault', 'lock', 'rlock', 'semaphore', 'handover', 'average', 'throttle',
     'memoize', 'session', 'get-record', 'get-bytes', 'set-record', 'set-bytes',
+    'get-large', 'get-large-text', 'set-large',
 )  # fmt: skip
 (GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE, OPEN,
  GET_POLICY, APPEND_POPLEFT, EXTEND, ROTATE, DEQUE_INDEX, SET_POPITEM, SETDEFAULT) = range(19)  # fmt: skip
-SESSION = ROWS.index('session')
+SESSION, GET_LARGE = ROWS.index('session'), ROWS.index('get-large')
+LARGE = 10_000_000
 PUBLISHED_KEYS, MANY_KEYS, BATCH, WARM_UP, CYCLE = 100, 5000, 1000, 1000, 20000
 MASK = 2**64 - 1
 
@@ -178,6 +180,21 @@ def mode_session(make, rng, operations):
         record(SESSION, now() - start)
 
 
+def mode_large(make, rng, operations):
+    """10 MB, each time another file."""
+    cache = make()
+    for value, row in ((bytes(LARGE), GET_LARGE), ('a' * LARGE, GET_LARGE + 1)):
+        for _ in range(operations):
+            start = now()
+            cache.set('key', value)
+            if row == GET_LARGE:
+                record(GET_LARGE + 2, now() - start)
+            start = now()
+            cache.get('key')
+            record(row, now() - start)
+    cache.close()
+
+
 def mode_disk(make, rng, operations):
     """With the Disk that the environment names. Turn by turn, so that all see the machine alike."""
     record_of = {'name': 'Alice', 'roles': ['admin', 'user'], 'age': 33, 'score': 1.5, 'active': True}
@@ -296,7 +313,7 @@ def main():
             worker_recipes.MODES[mode](cache, operations, lambda ns: record(row, ns))
     else:
         modes = {'5000': mode_5000, 'many': mode_many, 'incr': mode_incr, 'queue': mode_queue,
-                 'open': mode_open, 'session': mode_session, 'disk': mode_disk}  # fmt: skip
+                 'open': mode_open, 'session': mode_session, 'large': mode_large, 'disk': mode_disk}  # fmt: skip
         modes[mode](make, rng, operations)
     with open(output, 'wb') as writer:
         samples.tofile(writer)

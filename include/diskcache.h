@@ -457,6 +457,10 @@ enum dcache_flags {
                                time, only when there are hardly any others */
     DCACHE_MUST_EXIST = 2,  /* incr: NOT_FOUND rather than beginning from `initial` */
     DCACHE_KEEP_EXPIRE = 4, /* touch, set: keep the expiry that a live item has (incr does) */
+    /* get, pop */
+    DCACHE_FILE_AS_FD =
+        8, /* bytes and text that are in a file as a descriptor, for who has a place to read
+                              them to; anything else, and all in a cache with checksums, as a value */
     /* get, pop, pull, peek, iterate */
     DCACHE_AS_FD = 16,      /* the value as a descriptor, whatever its kind and size */
     DCACHE_AS_STORED = 32,  /* the value as a struct dcache_stored */

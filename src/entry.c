@@ -247,8 +247,18 @@ static int verify_file(struct store *store, struct row *row, int fd)
     return row->damaged ? count_damaged(store) : rc;
 }
 
+/* Whether the caller gets the file itself. What he would have to read twice, to verify it, he gets as
+ * memory, and so what has to be looked at before it is known what it is. */
+static bool is_for_caller(struct store *store, const struct row *row, unsigned flags)
+{
+    if (flags & DCACHE_AS_FD)
+        return true;
+    return (flags & DCACHE_FILE_AS_FD) && row->mode != MODE_PICKLE && !store->settings.checksums;
+}
+
 int entry_open_file(struct store *store, struct row *row, unsigned flags, int *ret_fd)
 {
+    bool as_fd = !(flags & DCACHE_AS_STORED) && is_for_caller(store, row, flags);
     int64_t size;
     int fd, rc;
 
@@ -258,11 +268,13 @@ int entry_open_file(struct store *store, struct row *row, unsigned flags, int *r
     rc = file_open(&store->files, row->filename, row->size, &fd, &size);
     if (rc < 0)
         return rc;
-    if (!(flags & (DCACHE_AS_FD | DCACHE_AS_STORED)))
+    if (as_fd && !(flags & DCACHE_AS_FD))
+        rc = file_fits(size);
+    else if (!as_fd && !(flags & DCACHE_AS_STORED))
         rc = read_file(row, fd, size);
     if (rc == 0)
         rc = verify_file(store, row, fd);
-    if (rc == 0 && (flags & DCACHE_AS_FD) && !(flags & DCACHE_AS_STORED))
+    if (rc == 0 && as_fd)
         *ret_fd = fd;
     else
         os_close(fd);

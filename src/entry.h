@@ -50,7 +50,7 @@ int64_t item_bytes(const struct item *item);
 int entry_expiry(double expire, double expire_at, double now, double *ret_time);
 
 /* Of a row with a file, if the flags ask for its value: read it, for entry_fill(), and see that it is what
- * was stored; or, with DCACHE_AS_FD, open it; else -1. It has to be there in any case. Fails: NOT_FOUND
+ * was stored; or, with DCACHE_AS_FD or _FILE_AS_FD, open it; else -1. It has to be there in any case. Fails: NOT_FOUND
  * (`row->damaged`: it is there, but not as it was written; that is counted). */
 int entry_open_file(struct store *store, struct row *row, unsigned flags, int *ret_fd);
 

@@ -413,16 +413,23 @@ int file_open(const struct files *files, const char *name, int64_t size, int *re
     return 0;
 }
 
+int file_fits(int64_t size)
+{
+    return size <= os_memory_limit()
+               ? 0
+               : os_fail(DCACHE_TOO_BIG, "a value of %lld bytes is too large for memory",
+                         (long long)size);
+}
+
 int file_read(int fd, int64_t size, char **ret_memory)
 {
     char *memory = NULL;
     int64_t done = 0;
     ssize_t got = 1;
-    int rc;
+    int rc = file_fits(size);
 
-    if (size > os_memory_limit())
-        return os_fail(DCACHE_TOO_BIG, "a value of %lld bytes is too large for memory",
-                       (long long)size);
+    if (rc < 0)
+        return rc;
     memory = os_malloc((size_t)size + 1);
     rc = memory ? 0 : DCACHE_NOMEM;
 

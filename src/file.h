@@ -52,6 +52,9 @@ int file_link(const struct files *from, const char *name, const struct files *to
 int file_open(const struct files *files, const char *name, int64_t size, int *ret_fd,
               int64_t *ret_size);
 
+/* Whether as much may be read into memory at all. Fails: TOO_BIG. */
+int file_fits(int64_t size);
+
 /* `size` bytes of an open file in memory of the caller's, and a NUL after them.
  * Fails: NOT_FOUND (it has become shorter), TOO_BIG (for the memory of the machine). */
 int file_read(int fd, int64_t size, char **ret_memory);

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 import datetime
 import io
 import math
+import os
 
 import pytest
 
@@ -120,3 +121,31 @@ def test_a_backup_is_a_cache_of_its_own(cache, ours, tmp_path):
     cache['a'] = 2
     with type(cache)(str(tmp_path) + '-copy') as copy:
         assert (copy['a'], copy['file'], copy.check()) == (1, b'x' * 40_000, [])
+
+
+@pytest.mark.parametrize('size', [0, 1, 7, 8, 9, 65_536, 3_000_001])
+def test_values_of_files_are_read_to_where_they_stay(ours, tmp_path, size):
+    values = [b'\xff' * size, 'a' * size, 'é' * size, 'a' * size + '\u20ac', bytes(size)]
+    for kind in (ours.Cache, ours.FanoutCache):
+        with kind(tmp_path / kind.__name__, disk_min_file_size=0) as cache:
+            for value in values:
+                cache['k'] = value
+                assert cache['k'] == value and type(cache['k']) is type(value)
+                assert cache.get('k', expire_time=True, tag=True) == (value, None, None)
+                assert [cache.path('k') is not None, cache.pop('k')] == [True, value]
+
+
+def test_a_file_that_is_no_text_or_too_short_is_none(ours, tmp_path):
+    with ours.Cache(tmp_path) as cache:
+        cache['k'] = 'a' * 50_000
+        with open(cache.path('k'), 'r+b') as file:
+            file.write(b'\xff')
+        with pytest.raises(UnicodeDecodeError):
+            cache['k']
+        os.truncate(cache.path('k'), 100)
+        assert cache.get('k') is None
+    with ours.Cache(tmp_path, on_decode_error='miss') as cache:
+        cache['k'] = 'a' * 50_000
+        with open(cache.path('k'), 'r+b') as file:
+            file.write(b'\xff')
+        assert cache.get('k') is None

@@ -704,6 +704,14 @@ static int get_descriptor(struct place *p)
     return check_descriptor(rc, &entry, "ooo", LARGE);
 }
 
+static int get_file_descriptor(struct place *p)
+{
+    struct dcache_entry entry;
+    int rc = dcache_get(p->cache, KEY("k"), GET(.flags = DCACHE_FILE_AS_FD), &entry);
+
+    return check_descriptor(rc, &entry, "ooo", LARGE);
+}
+
 /* ---- all of them ---- */
 
 const struct scenario scenarios[] = {
@@ -790,6 +798,7 @@ const struct scenario scenarios[] = {
     {"get: large", large_k, get_large, 0, READS},
     {"get: descriptor", large_k, get_descriptor, 0, READS},
     {"get: large, checksums", checksums_k, get_large, 0, READS},
+    {"get: file as descriptor", large_k, get_file_descriptor, 0, READS},
     {"get: descriptor, checksums", checksums_k, get_descriptor, 0, READS},
     {"get: number as descriptor", several, get_number_descriptor, 0, READS},
     {"get: not there", NULL, get_small, DCACHE_NOT_FOUND, READS},

@@ -329,6 +329,8 @@ static void value_larger_than_memory_may_hold_is_too_big(void **state)
     c = opened();
     assert_int_equal(dcache_get(c, &inside, NULL, &e), DCACHE_TOO_BIG);
     assert_int_equal(dcache_get(c, &large, NULL, &e), DCACHE_TOO_BIG);
+    as_fd.flags = DCACHE_FILE_AS_FD; /* it is for who reads it to memory */
+    assert_int_equal(dcache_get(c, &large, &as_fd, &e), DCACHE_TOO_BIG);
     as_fd.flags = DCACHE_AS_FD;
     assert_int_equal(dcache_get(c, &large, &as_fd, &e), 0);
     dcache_entry_clear(&e);

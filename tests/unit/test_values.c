@@ -345,6 +345,52 @@ static void as_fd_hands_out_a_descriptor_at_the_start_whatever_the_value(void **
     }
 }
 
+static void file_as_fd_hands_out_what_is_in_a_file_and_no_pickle(void **state)
+{
+    const struct {
+        struct dcache_value value;
+        bool as_fd;
+    } cases[] = {
+        {dcache_bytes("bytes", 5), false},
+        {dcache_int(1), false},
+        {dcache_none(), false},
+        {large('f'), true},
+        {large('t'), true},
+        {large('p'), false},
+    };
+    dcache *c = cache_of(state);
+    struct dcache_value checksums = dcache_int(1);
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dcache_value value = cases[i].value;
+        struct dcache_entry entry;
+        char byte = 0;
+
+        if (i >= 4)
+            value.type = i == 4 ? DCACHE_TEXT : DCACHE_PICKLE;
+        assert_int_equal(dcache_set(c, KEY("k"), &value, NULL), 0);
+        assert_int_equal(dcache_get(c, KEY("k"), GET(.flags = DCACHE_FILE_AS_FD), &entry), 0);
+        assert_int_equal(entry.kind, value.type);
+        assert_int_equal(entry.value.type == DCACHE_FD, cases[i].as_fd);
+        if (cases[i].as_fd) {
+            assert_int_equal(read(entry.value.fd, &byte, 1), 1);
+            assert_int_equal(byte, *(const char *)value.data);
+        } else {
+            assert_true(value_equals(&entry.value, &value));
+        }
+        dcache_entry_clear(&entry);
+    }
+    assert_int_equal(dcache_setting_set(c, "checksums", &checksums), 0);
+    assert_int_equal(dcache_set(c, KEY("k"), VALUE(large('f')), NULL), 0);
+    {
+        struct dcache_entry entry; /* it has been read, to be verified */
+
+        assert_int_equal(dcache_get(c, KEY("k"), GET(.flags = DCACHE_FILE_AS_FD), &entry), 0);
+        assert_true(value_equals(&entry.value, VALUE(large('f'))));
+        dcache_entry_clear(&entry);
+    }
+}
+
 static void a_descriptor_handed_out_outlives_its_item(void **state)
 {
     dcache *c = cache_of(state);
@@ -492,6 +538,7 @@ int main(void)
         TEST(a_stream_that_fails_leaves_the_old_value_and_no_file),
         TEST(a_descriptor_is_stored_from_its_position_on),
         TEST(as_fd_hands_out_a_descriptor_at_the_start_whatever_the_value),
+        TEST(file_as_fd_hands_out_what_is_in_a_file_and_no_pickle),
         TEST(a_descriptor_handed_out_outlives_its_item),
         TEST(no_value_leaves_out_the_value_only),
         TEST(a_stored_value_goes_in_and_out_as_it_is),

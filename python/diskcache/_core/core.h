@@ -290,6 +290,10 @@ int value_rewind(PyObject *spool);
 unsigned value_flags(const struct call *call);
 PyObject *value_out(struct call *call, struct dcache_entry *entry, bool read);
 
+/* The bytes or the str that an entry read with DCACHE_FILE_AS_FD has in its file. A status;
+ * DCACHE_CALLBACK: an exception is set. */
+int value_read(struct dcache_entry *entry, PyObject **ret_object);
+
 /* A file object for an entry read with DCACHE_AS_FD; takes its descriptor. `or_object`: a pickle that
  * is signed, which lies in a file as bytes do, is loaded instead. */
 PyObject *value_file(struct call *call, struct dcache_entry *entry, bool or_object);

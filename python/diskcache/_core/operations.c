@@ -117,9 +117,13 @@ static int find_object(struct call *call, struct key *key, struct get_args *a, b
         return get_custom(call, key, a, read, retry, ret_object);
     if (read)
         return get_stream(call, key, a, retry, ret_object);
+    if (!call->self->coding.seal && !call->self->coding.marker)
+        a->options.flags |= DCACHE_FILE_AS_FD;
     rc = get_entry(call, key, a, retry);
     if (rc < 0)
         return rc;
+    if (a->entry.value.type == DCACHE_FD)
+        return value_read(&a->entry, ret_object);
     *ret_object = value_out(call, &a->entry, false);
     return *ret_object ? 0 : DCACHE_CALLBACK;
 }

@@ -2,6 +2,10 @@
  * hooks of a Disk that has its own. */
 #include "sealed.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #define SHRINK_FROM 256 /* characters or bytes */
 
 /* ---- in ---- */
@@ -318,6 +322,81 @@ PyObject *value_out(struct call *call, struct dcache_entry *entry, bool read)
     if (entry->value.type == DCACHE_PICKLE || packed_is_marked(call, &entry->value))
         return pickle_out(call, &entry->value);
     return plain_out(&entry->value);
+}
+
+/* Into `memory`, without the GIL. Fails: NOT_FOUND (it has become shorter), IO. */
+static int read_all(int fd, char *memory, Py_ssize_t size)
+{
+    Py_ssize_t done = 0;
+    ssize_t got = 1;
+
+    CALL_BEGIN_UNLOCKED
+    while (done < size && got != 0) {
+        got = read(fd, memory + done, (size_t)(size - done));
+        if (got < 0 && errno != EINTR)
+            break;
+        done += got > 0 ? got : 0;
+    }
+    CALL_END_UNLOCKED
+    if (got < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return DCACHE_CALLBACK;
+    }
+    return done == size ? 0 : DCACHE_NOT_FOUND;
+}
+
+static bool is_ascii(const char *data, size_t size)
+{
+    uint64_t bits = 0, word;
+    size_t i = 0;
+
+    for (; i + sizeof word <= size; i += sizeof word) {
+        memcpy(&word, data + i, sizeof word);
+        bits |= word;
+    }
+    for (; i < size; i++)
+        bits |= (unsigned char)data[i];
+    return (bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* What is ASCII, as most text is, lies in a str as it does in a file. */
+static PyObject *text_of(PyObject *ascii)
+{
+    const char *data = PyUnicode_DATA(ascii);
+    Py_ssize_t size = PyUnicode_GET_LENGTH(ascii);
+    PyObject *text;
+
+    if (is_ascii(data, (size_t)size))
+        return ascii;
+    text = PyUnicode_DecodeUTF8(data, size, NULL);
+    Py_DECREF(ascii);
+    return text;
+}
+
+/* A large value takes as long as its memory is being touched: so it is read to where it stays. */
+int value_read(struct dcache_entry *entry, PyObject **ret_object)
+{
+    bool is_text = entry->kind == DCACHE_TEXT;
+    PyObject *object = NULL;
+    struct stat st;
+    int rc = fstat(entry->value.fd, &st);
+
+    if (rc < 0)
+        PyErr_SetFromErrno(PyExc_OSError);
+    else if (is_text)
+        object = PyUnicode_New((Py_ssize_t)st.st_size, 127);
+    else
+        object = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)st.st_size);
+    if (!object)
+        return DCACHE_CALLBACK;
+    rc = read_all(entry->value.fd, is_text ? PyUnicode_DATA(object) : PyBytes_AS_STRING(object),
+                  (Py_ssize_t)st.st_size);
+    if (rc < 0) {
+        Py_DECREF(object);
+        return rc;
+    }
+    *ret_object = is_text ? text_of(object) : object;
+    return *ret_object ? 0 : DCACHE_CALLBACK;
 }
 
 /* Not so if memory ran out, or if it is the directory that is refused: others would see the value. */
