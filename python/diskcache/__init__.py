@@ -7,6 +7,8 @@
 42
 """
 
+import importlib
+
 from .choice import default_disk, set_default_disk
 from .core import (
     DEFAULT_SETTINGS,
@@ -22,7 +24,6 @@ from .core import (
     UnsafeDirectoryError,
 )
 from .fanout import FanoutCache
-from .packed import MsgpackDisk
 from .persistent import Deque, Index
 from .recipes import (
     Averager,
@@ -33,10 +34,15 @@ from .recipes import (
     memoize_stampede,
     throttle,
 )
-from .safe import SafeDisk
-from .signed import SignedDisk
 
-__all__ = [
+# Imported when asked for: each has imports of its own, Django's alone take longer than all of ours.
+_LATER = {
+    'DjangoCache': 'djangocache',
+    'MsgpackDisk': 'packed',
+    'SafeDisk': 'safe',
+    'SignedDisk': 'signed',
+}
+_NAMES = [
     'Averager',
     'BoundedSemaphore',
     'Cache',
@@ -50,10 +56,7 @@ __all__ = [
     'Index',
     'JSONDisk',
     'Lock',
-    'MsgpackDisk',
     'RLock',
-    'SafeDisk',
-    'SignedDisk',
     'Timeout',
     'UNKNOWN',
     'UnknownFileWarning',
@@ -63,14 +66,36 @@ __all__ = [
     'memoize_stampede',
     'set_default_disk',
     'throttle',
+    'MsgpackDisk',
+    'SafeDisk',
+    'SignedDisk',
 ]
 
-try:
-    from .djangocache import DjangoCache  # noqa: F401
-except Exception:  # no Django, or one that is not set up: 5.6.3 does without it, too
-    pass
-else:
-    __all__.append('DjangoCache')
+
+def __getattr__(name):
+    if name == '__all__':
+        return [*_NAMES, *(['DjangoCache'] if _has_django() else [])]
+    if name not in _LATER:
+        raise AttributeError('module %r has no attribute %r' % (__name__, name))
+    try:
+        value = getattr(importlib.import_module('.' + _LATER[name], __name__), name)
+    except Exception as error:  # no Django, or one that is not set up: 5.6.3 does without it, too
+        raise AttributeError('%s: %s' % (name, error)) from error
+    globals()[name] = value
+    return value
+
+
+def _has_django():
+    try:
+        __getattr__('DjangoCache')
+    except AttributeError:
+        return False
+    return True
+
+
+def __dir__():
+    return sorted({*globals(), *__getattr__('__all__'), '__all__'})
+
 
 __title__ = 'diskcache'
 __version__ = '6.0.0'

@@ -10,7 +10,6 @@ import os.path as op
 import pickle
 import re
 import sqlite3
-import tempfile
 import threading
 import time
 import warnings
@@ -192,6 +191,8 @@ class _Directory(_core.Cache):
             self._own['on_corruption'] = on_corruption
         _check_settings(settings)
         if directory is None:
+            import tempfile
+
             directory = tempfile.mkdtemp(prefix='diskcache-')
         self._directory = op.expandvars(op.expanduser(str(directory)))
         self._timeout = timeout

@@ -7,7 +7,6 @@ that overrides one of them has all of them called.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import os.path as op
 import pickle
@@ -213,6 +212,8 @@ class JSONDisk(Disk):
         super().__init__(directory, **kwargs)
 
     def _compressed(self, item, level):
+        import json
+
         return zlib.compress(json.dumps(item).encode(), level)
 
     def put(self, key):
@@ -226,6 +227,8 @@ class JSONDisk(Disk):
         key = super().get(key, raw)
         if type(key) is not bytes:  # of a queue: push() makes its keys itself
             return key
+        import json
+
         return json.loads(zlib.decompress(key))
 
     def store(self, value, read, key=UNKNOWN):
@@ -234,6 +237,8 @@ class JSONDisk(Disk):
         return super().store(value, read, key=key)
 
     def fetch(self, mode, filename, value, read):
+        import json
+
         data = super().fetch(mode, filename, value, read)
         return data if read else json.loads(zlib.decompress(data))
 

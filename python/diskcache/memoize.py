@@ -6,7 +6,6 @@ import collections
 import contextlib
 import datetime
 import functools
-import inspect
 import math
 import pickle
 import threading
@@ -95,6 +94,21 @@ def _flight(cache, key):
     return _core.Lock(cache, ('diskcache.flight', name), _LEASE, None, 0, 1)
 
 
+# inspect is imported when asked for: it takes as long as a third of this package.
+
+
+def _is_coroutine_function(func):
+    import inspect
+
+    return inspect.iscoroutinefunction(func)
+
+
+def _signature(func):
+    import inspect
+
+    return inspect.signature(func)
+
+
 class _Memo:
     """One memoized function: its keys, its counts, what is in the cache of it."""
 
@@ -105,7 +119,7 @@ class _Memo:
         self.expire = expire
         self.tag = tag
         self.key = key
-        self.signature = inspect.signature(func) if bind else None
+        self.signature = _signature(func) if bind else None
         self.ignore = self._with_positions(func, ignore)
         self.hits = self.misses = 0
 
@@ -115,7 +129,7 @@ class _Memo:
         ignore = set(ignore)
         if any(isinstance(name, str) for name in ignore):
             with contextlib.suppress(TypeError, ValueError):  # functions that tell nothing
-                names = list(inspect.signature(func).parameters)
+                names = list(_signature(func).parameters)
                 ignore.update(i for i, name in enumerate(names) if name in ignore)
         return ignore
 
@@ -255,7 +269,7 @@ def memoize(
     def decorator(func):
         base = (full_name(func),) if name is None else (name,)
         memo = _Memo(cache, func, base, typed, expire, tag, ignore, key, bind)
-        if inspect.iscoroutinefunction(func):
+        if _is_coroutine_function(func):
             wrapper = _async_wrapper(memo, func, single_flight)
         else:
             turns = _Turns(threading.RLock) if single_flight else None

@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 
 import functools
 import math
-import random
 import threading
 import time
 
@@ -221,6 +220,7 @@ def memoize_stampede(cache, expire, name=None, typed=False, tag=None, beta=1, ig
     earlier the longer the function takes, and the greater `beta` is (XFetch: Vattani, Chierichetti,
     Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015). With `expire` None a
     result is for ever."""
+    import random
 
     def decorator(func):
         base = (full_name(func),) if name is None else (name,)

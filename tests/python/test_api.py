@@ -9,6 +9,8 @@ SPDX-License-Identifier: Apache-2.0
 import importlib
 import inspect
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -44,6 +46,8 @@ def find(package, path):
 def public(holder):
     """Names without an underscore, but for modules and what is imported from other packages."""
     home = holder.__module__ if isinstance(holder, type) else holder.__name__
+    if holder.__name__ == 'diskcache' and not isinstance(holder, type):
+        hasattr(holder, 'DjangoCache')  # ours imports it when asked for
     return {
         name
         for name, value in vars(holder).items()
@@ -224,3 +228,31 @@ def test_every_exception_can_be_pickled(ours):
     for error in (ours.Timeout(3), ours.UnknownFileWarning('x'), ours.EmptyDirWarning('y')):
         copy = pickle.loads(pickle.dumps(error))
         assert (type(copy), copy.args) == (type(error), error.args)
+
+
+def test_what_has_heavy_imports_is_imported_when_asked_for(ours):
+    program = """if 1:
+        import sys
+        import diskcache
+        heavy = {'django', 'asyncio', 'inspect', 'tempfile', 'json', 'hashlib', 'decimal', 'uuid'}
+        assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+        assert 'SafeDisk' in dir(diskcache) and 'SafeDisk' in diskcache.__all__
+        assert diskcache.SafeDisk is diskcache.safe.SafeDisk
+        assert not hasattr(diskcache, 'NoSuchDisk')
+        names = {}
+        exec('from diskcache import *', names)
+        assert set(diskcache.__all__) <= set(names)
+        """
+    subprocess.run([sys.executable, '-c', program], check=True)
+
+
+def test_without_django_there_is_no_django_cache(ours):
+    program = """if 1:
+        import sys
+        sys.modules['django'] = None
+        from diskcache import *
+        import diskcache
+        assert 'Cache' in globals() and 'DjangoCache' not in globals()
+        assert not hasattr(diskcache, 'DjangoCache') and 'DjangoCache' not in dir(diskcache)
+        """
+    subprocess.run([sys.executable, '-c', program], check=True)
