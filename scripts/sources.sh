@@ -1,6 +1,5 @@
 #!/bin/sh
-# sources.sh all|checked: the C files, one a line. `checked` are those that ship: clang-tidy and the
-# limits of length are for them.
+# sources.sh all|checked: the C files, one a line. `checked` are those that ship: clang-tidy is for them.
 set -eu
 cd "$(dirname "$0")/.."
 
