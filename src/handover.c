@@ -162,18 +162,18 @@ static struct shared_waiter *claim(struct shared *shared, uint32_t *ret_word)
     return NULL;
 }
 
-struct handover handover_join(struct dcache *cache, const struct dcache_value *given,
+struct handover handover_join(struct dcache *cache, const struct dcache_value *key,
                               const char *line, double expire)
 {
     struct shared *shared = segment(cache);
-    struct place_key key = key_of(given);
+    struct place_key sought = key_of(key);
     struct handover h = {.place = NULL};
 
-    if (!shared || !key.fits)
+    if (!shared || !sought.fits)
         return h;
     h.place = claim(shared, &h.word);
     if (h.place) {
-        fill(shared, h.place, line, &key, expire);
+        fill(shared, h.place, line, &sought, expire);
         atomic_store(&h.place->word, h.word);
     }
     return h;
@@ -250,32 +250,33 @@ static struct shared_waiter *find_next(struct shared_segment *segment, uint32_t 
     return found;
 }
 
-bool handover_is_awaited(struct dcache *cache, const struct dcache_value *given)
+bool handover_is_awaited(struct dcache *cache, const struct dcache_value *key)
 {
     struct shared *shared = segment(cache);
-    struct place_key key = key_of(given);
+    struct place_key sought = key_of(key);
     uint64_t ticket = 0;
 
-    return shared && key.fits && find_next(shared->segment, key.hash, &ticket) != NULL;
+    return shared && sought.fits && find_next(shared->segment, sought.hash, &ticket) != NULL;
 }
 
-struct handover handover_choose(struct dcache *cache, const struct dcache_value *given,
+struct handover handover_choose(struct dcache *cache, const struct dcache_value *key,
                                 char line[OWNER_TEXT], double *ret_expire)
 {
     struct shared *shared = segment(cache);
     struct handover h = {.place = NULL};
-    struct place_key key = key_of(given);
+    struct place_key sought = key_of(key);
     struct shared_waiter *place;
     uint64_t ticket = 0;
     uint32_t word;
 
-    while (shared && key.fits && (place = find_next(shared->segment, key.hash, &ticket)) != NULL) {
+    while (shared && sought.fits &&
+           (place = find_next(shared->segment, sought.hash, &ticket)) != NULL) {
         word = atomic_load(&place->word);
         if (code_of(word) != WAITING || !change(place, word, with_code(word, GRANTING)))
             continue;
         if (shared_slot_lives(shared, atomic_load(&place->process)) == 0) { /* H3 */
             atomic_store(&place->word, next_use(word));
-        } else if (has_key(place, &key)) {
+        } else if (has_key(place, &sought)) {
             get_line(place->line, line);
             *ret_expire = double_at(&place->expire);
             h.place = place;
@@ -301,15 +302,15 @@ bool handover_grant(struct handover *h, const char *from)
     return true;
 }
 
-void handover_poke(struct dcache *cache, const struct dcache_value *given)
+void handover_poke(struct dcache *cache, const struct dcache_value *key)
 {
     struct shared *shared = segment(cache);
-    struct place_key key = key_of(given);
+    struct place_key sought = key_of(key);
     struct shared_waiter *place;
     uint64_t ticket = 0;
     uint32_t word;
 
-    while (shared && (place = find_next(shared->segment, key.hash, &ticket)) != NULL) {
+    while (shared && (place = find_next(shared->segment, sought.hash, &ticket)) != NULL) {
         word = atomic_load(&place->word);
         if (code_of(word) == WAITING && change(place, word, with_code(word, POKED))) {
             (void)os_futex_wake(&place->word); /* who is awake looks by itself */
@@ -342,18 +343,18 @@ static bool read_grant(struct shared_waiter *place, uint32_t word, const struct 
     return sound && (now == word || now == with_code(word, HELD));
 }
 
-struct handover_grant handover_find(struct dcache *cache, const struct dcache_value *given)
+struct handover_grant handover_find(struct dcache *cache, const struct dcache_value *key)
 {
     struct shared *shared = segment(cache);
     struct handover_grant grant = {.at = {.place = NULL}};
-    struct place_key key = key_of(given);
+    struct place_key sought = key_of(key);
 
-    for (int i = 0; shared && key.fits && i < SHARED_WAITERS; i++) {
+    for (int i = 0; shared && sought.fits && i < SHARED_WAITERS; i++) {
         struct shared_waiter *place = &shared->segment->waiter[i];
         uint32_t word = atomic_load(&place->word);
 
         if ((code_of(word) == GRANTED || code_of(word) == HELD) &&
-            atomic_load(&place->hash) == key.hash && read_grant(place, word, &key, &grant)) {
+            atomic_load(&place->hash) == sought.hash && read_grant(place, word, &sought, &grant)) {
             grant.at = (struct handover){.place = place, .word = word};
             break;
         }
