@@ -30,7 +30,8 @@
  * held all the time. Who shares the directory without the segment cannot see a grant, and so takes nothing from
  * the dead while there is one: handover_is_blind().
  *
- * Places are few and keys in them short; without one, a waiter has the bell. */
+ * Places are few and keys in them short; without one, a waiter has the bell. model/handover.pml has
+ * these steps for Spin. */
 #ifndef HANDOVER_H
 #define HANDOVER_H
 
