@@ -27,7 +27,13 @@ enum {
 /* What a run does after its operation is not to fail. */
 void faults_off(void);
 
-/* scenarios_reads.c */
+/* scenarios_reads.c. The first two see whether what an operation has handed back is right, and clear it. */
+int check_k(int rc, struct dcache_entry *entry, const struct dcache_value *value);
+int check_descriptor(int rc, struct dcache_entry *entry, const char *begins, off_t size);
+int get_small(struct place *place);
+int get_large(struct place *place);
+int get_descriptor(struct place *place);
+int get_file_descriptor(struct place *place);
 int get_number_descriptor(struct place *place);
 int contains(struct place *place);
 int iterate(struct place *place);

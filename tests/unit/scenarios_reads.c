@@ -4,6 +4,59 @@
 #include <string.h>
 #include <unistd.h>
 
+int check_k(int rc, struct dcache_entry *entry, const struct dcache_value *value)
+{
+    if (rc == 0)
+        assert_true(value_equals(&entry->value, value));
+    dcache_entry_clear(entry);
+    return rc;
+}
+
+/* The bytes behind an entry's descriptor are so many of this letter. */
+int check_descriptor(int rc, struct dcache_entry *entry, const char *begins, off_t size)
+{
+    char bytes[4] = "";
+
+    if (rc == 0) {
+        assert_int_equal(entry->value.type, DCACHE_FD);
+        assert_int_equal(lseek(entry->value.fd, 0, SEEK_END), size);
+        assert_int_equal(pread(entry->value.fd, bytes, 3, 0), 3);
+        assert_string_equal(bytes, begins);
+    }
+    dcache_entry_clear(entry);
+    return rc;
+}
+
+int get_small(struct place *p)
+{
+    struct dcache_entry entry;
+
+    return check_k(dcache_get(p->cache, KEY("k"), NULL, &entry), &entry, TEXT("old"));
+}
+
+int get_large(struct place *p)
+{
+    struct dcache_entry entry;
+
+    return check_k(dcache_get(p->cache, KEY("k"), NULL, &entry), &entry, VALUE(large('o')));
+}
+
+int get_descriptor(struct place *p)
+{
+    struct dcache_entry entry;
+    int rc = dcache_get(p->cache, KEY("k"), GET(.flags = DCACHE_AS_FD), &entry);
+
+    return check_descriptor(rc, &entry, "ooo", LARGE);
+}
+
+int get_file_descriptor(struct place *p)
+{
+    struct dcache_entry entry;
+    int rc = dcache_get(p->cache, KEY("k"), GET(.flags = DCACHE_FILE_AS_FD), &entry);
+
+    return check_descriptor(rc, &entry, "ooo", LARGE);
+}
+
 int get_number_descriptor(struct place *p)
 {
     struct dcache_entry entry;
