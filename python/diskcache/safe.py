@@ -3,13 +3,18 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import functools
 import importlib
 import os
 import pickle
 from collections import Counter, deque
 
 from . import _core
-from .compress import CompressingDisk
+from .compress import CompressingDisk, shorter
+
+_IMPORT = b'\x93'  # the instruction of protocol 4 and later
+_TUPLES = (b'\x85', b'\x86', b'\x87', b't')
+_DEEPEST = 400  # tuples in tuples that the reader takes
 
 
 def _set(items=()):
@@ -161,10 +166,31 @@ class _Names:
         )
 
 
+def _is_surely_read(data, protocol):
+    """Whether it names nothing and is not deep."""
+    return (
+        protocol >= 4
+        and _IMPORT not in data
+        and (len(data) < 2 * _DEEPEST or sum(map(data.count, _TUPLES)) < _DEEPEST)
+    )
+
+
+def _dumps(level, protocol, loads, value):
+    """The pickle of a value that can be read again: where that is not sure, it is tried."""
+    data = pickle.dumps(value, protocol)
+    if not _is_surely_read(data, protocol):
+        try:
+            loads(data)
+        except Exception as error:
+            raise pickle.PicklingError('what is stored could not be read: %s' % error) from error
+    return (level is not None and shorter(data, level)) or data
+
+
 class SafeDisk(CompressingDisk):
     """Stores as Disk does, and reads what Disk and 5.6.3 have stored, but unpickles only plain data, the
     data types of datetime, decimal, uuid, pathlib and collections, and what is allowed by name:
-    nothing in the directory can make it call anything else.
+    nothing in the directory can make it call anything else. A value that it could not read again is not
+    stored: pickle.PicklingError.
 
     `allow`: classes and functions, or their names as "module:Name". An allowed class is made as its
     pickle says, by its __new__, __setstate__ or __init__, with any arguments. 'numpy' stands for arrays,
@@ -185,3 +211,4 @@ class SafeDisk(CompressingDisk):
 
             more, builders = arrays.names(), arrays.BUILDERS
         self._loads = _core.PickleReader(_Names(self.allow, more), builders)
+        self._dumps = functools.partial(_dumps, self.compress, self.pickle_protocol, self._loads)

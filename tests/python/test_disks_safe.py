@@ -204,6 +204,28 @@ def test_the_list_is_the_openers_and_never_the_directorys(tmp_path):
             cache['k']
 
 
+@pytest.mark.parametrize('protocol', PROTOCOLS)
+@pytest.mark.parametrize('level', [None, 3])
+def test_what_it_could_not_read_again_is_not_stored(tmp_path, protocol, level):
+    options = {'disk': diskcache.SafeDisk, 'disk_pickle_protocol': protocol, 'disk_compress': level}
+    with diskcache.Cache(tmp_path, **options) as cache:
+        cache['k'] = before = [1, {'a': (2.5, None)}, {b'x'}]
+        deep = ()
+        for _ in range(401):
+            deep = (deep,)
+        for value in (Point(1), [Color.RED], print, deep):
+            with pytest.raises(pickle.PicklingError, match='could not be read'):
+                cache['k'] = value
+            with pytest.raises(pickle.PicklingError):
+                cache.set_many({'l': 1, 'k': value})
+            with pytest.raises(pickle.PicklingError):
+                cache.push(value)
+        assert (cache['k'], len(cache)) == (before, 1)
+    with diskcache.Cache(tmp_path, disk_allow=[Point, Color], **options) as cache:
+        cache['k'] = [Point(1), Color.RED]
+        assert cache['k'][0].__dict__ == Point(1).__dict__ and cache['k'][1] is Color.RED
+
+
 def test_kin_of_a_cache_have_its_list(tmp_path):
     options = {'disk': diskcache.SafeDisk, 'disk_allow': [Point]}
     with diskcache.FanoutCache(tmp_path, shards=2, **options) as fanout:

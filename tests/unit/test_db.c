@@ -44,6 +44,33 @@ static void missing_file_is_an_io_error_and_is_not_made(void **state)
     assert_int_equal(dcache_last_error()->sys_errno, ENOENT);
 }
 
+/* Which statements of ours may then run is shown by all other tests. */
+static void connection_is_on_its_guard(void **state)
+{
+    static const struct {
+        int option, value;
+    } options[] = {{SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+                   {SQLITE_DBCONFIG_DEFENSIVE, 1},
+                   {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+                   {SQLITE_DBCONFIG_ENABLE_VIEW, 0}};
+    struct db db;
+
+    (void)state;
+    open_db(&db, 0);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        int value = -1;
+
+        assert_int_equal(sqlite3_db_config(db.handle, options[i].option, -1, &value), SQLITE_OK);
+        assert_int_equal(value, options[i].value);
+    }
+    assert_true(sqlite3_limit(db.handle, SQLITE_LIMIT_SQL_LENGTH, -1) <= 100000);
+    assert_true(sqlite3_limit(db.handle, SQLITE_LIMIT_ATTACHED, -1) <= 1);
+    assert_true(sqlite3_limit(db.handle, SQLITE_LIMIT_LENGTH, -1) <= os_memory_limit());
+    assert_int_equal(db_exec(&db, "CREATE TABLE t (x); PRAGMA writable_schema = ON"), 0);
+    assert_true(db_exec(&db, "DELETE FROM sqlite_schema") < 0);
+    db_close(&db);
+}
+
 static void garbage_is_corrupt(void **state)
 {
     char garbage[5000];
@@ -384,6 +411,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(missing_file_is_an_io_error_and_is_not_made),
+        TEST(connection_is_on_its_guard),
         TEST(garbage_is_corrupt),
         TEST(wrong_statement_is_an_sqlite_error_with_its_text),
         TEST(writing_through_a_read_only_connection_is_read_only),

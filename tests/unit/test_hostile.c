@@ -249,6 +249,27 @@ static void file_with_another_name_elsewhere_is_no_segment(void **state)
     free(text);
 }
 
+/* What can be read by its other name can be read by this one; it is never written to, or emptied. */
+static void file_with_another_name_elsewhere_is_no_value_to_be_written(void **state)
+{
+    dcache *c;
+
+    (void)state;
+    make_cache();
+    assert_int_equal(shell("seq 9 >outside; ln -f outside $(find c -name '*.val')"), 0);
+    c = opened();
+    assert_int_equal(absent(c, "large"), 1); /* not of its size */
+    assert_int_equal(put_bytes(c, "large", 'M', 60000), 0);
+    assert_int_equal(has_bytes(c, "large", 'M', 60000), 1);
+    assert_int_equal(shell("ln -f outside $(find c -name '*.val')"), 0);
+    assert_true(problems(c, 1) > 0);
+    assert_int_equal(put_bytes(c, "large", 'N', 60000), 0);
+    assert_int_equal(shell("ln -f outside $(find c -name '*.val')"), 0);
+    assert_int_equal(dcache_clear(c, NULL), 0);
+    dcache_close(c);
+    assert_int_equal(shell("seq 9 | cmp - outside"), 0);
+}
+
 /* ---- value files ---- */
 
 static void value_file_that_is_no_file_is_missing(void **state)
@@ -582,6 +603,7 @@ int main(void)
         TEST(walk_over_rows_out_of_order_comes_to_an_end),
         TEST(segment_of_garbage_is_made_anew),
         TEST(lock_that_nobody_can_hold_is_taken),
+        TEST(file_with_another_name_elsewhere_is_no_value_to_be_written),
         TEST(garbage_counters_in_the_segment_do_no_harm),
     };
 
