@@ -23,7 +23,7 @@ bool sum_has_column(struct db *db);
 
 /* A statement in which @column, @value and @assign stand where that column is concerned, as this connection
  * needs it; its parameter is SUM_PARAMETER. Release with free(). NULL: out of memory. */
-char *sum_sql(const struct db *db, const char *sql);
+char *sum_sql(const struct db *db, const char *text);
 #define SUM_PARAMETER 13
 
 /* The first row after `after` whose checksum is contradicted: rowid and size. Fails: NOT_FOUND. */
