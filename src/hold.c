@@ -344,7 +344,8 @@ static int give_at_once(const struct dcache_lock *lock, const struct owner *self
     bool granted;
     int rc;
 
-    if (lock->scoped || !handover_is_awaited(lock->cache, &lock->key) || store_owned_here(store))
+    if (lock->scoped || lock->expire > 0 /* so has the item a lease, most likely */ ||
+        !handover_is_awaited(lock->cache, &lock->key) || store_owned_here(store))
         return LONG_WAY;
     rc = shared_lock(&store->shared, os_deadline(lock->cache->timeout));
     if (rc == DCACHE_TIMEOUT)
