@@ -9,6 +9,8 @@
 
 #include "os.h"
 
+#include <diskcache_recipes.h>
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +50,22 @@ static inline void fuzz_write(const char *path, const uint8_t *data, size_t size
         abort();
 }
 
+/* Take a lock, look at it, give it back; with as little patience as there is. */
+static inline void fuzz_lock(dcache *c)
+{
+    struct dcache_value key = dcache_text("lock");
+    struct dcache_lock_state state;
+    dcache_lock *lock;
+
+    if (dcache_lock_open(c, &key, NULL, &lock) < 0)
+        return;
+    (void)dcache_lock_acquire(lock, 0);
+    (void)dcache_lock_state(lock, &state);
+    (void)dcache_lock_acquire(lock, 0.001);
+    (void)dcache_lock_release(lock);
+    dcache_lock_close(lock);
+}
+
 /* What a program does with a cache; what comes of it does not matter, if it comes. */
 static inline void fuzz_use(dcache *c)
 {
@@ -82,6 +100,7 @@ static inline void fuzz_use(dcache *c)
     dcache_entry_clear(&e);
     (void)dcache_peek(c, "queue", DCACHE_BACK, NULL, &e);
     dcache_entry_clear(&e);
+    fuzz_lock(c);
     (void)dcache_stats(c, 0, &stats);
     (void)dcache_evict(c, &tag, NULL);
     (void)dcache_cull(c, NULL);
