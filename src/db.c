@@ -207,6 +207,8 @@ void db_drop_statements(struct db *db)
         (void)sqlite3_finalize(db->statements[i]); /* repeats the error of its last step */
         db->statements[i] = NULL;
     }
+    (void)sqlite3_finalize(db->page);
+    db->page = NULL;
 }
 
 void db_close(struct db *db)
@@ -248,6 +250,28 @@ int db_statement(struct db *db, int index, const char *sql, sqlite3_stmt **ret_s
 int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement)
 {
     return prepare(db, sql, 0, ret_statement);
+}
+
+int db_page(struct db *db, const char *sql, sqlite3_stmt **ret_statement)
+{
+    int rc = 0;
+
+    if (!db->page || strcmp(sqlite3_sql(db->page), sql) != 0) {
+        (void)sqlite3_finalize(db->page);
+        db->page = NULL;
+        rc = prepare(db, sql, SQLITE_PREPARE_PERSISTENT, &db->page);
+    }
+    *ret_statement = db->page;
+    return rc;
+}
+
+/* What was bound is the caller's, and goes. */
+void db_page_end(struct db *db)
+{
+    if (!db->page) /* it could not be prepared */
+        return;
+    (void)sqlite3_reset(db->page); /* repeats the code of the step */
+    (void)sqlite3_clear_bindings(db->page);
 }
 
 int db_step(struct db *db, sqlite3_stmt *statement)

@@ -30,6 +30,7 @@ struct db_hint {
 struct db {
     sqlite3 *handle;
     sqlite3_stmt *statements[DB_STATEMENTS]; /* by the enums of row.c, settings.c, txn.c */
+    sqlite3_stmt *page;                      /* db_page() */
     int64_t deadline;                        /* monotonic: how long the busy handler waits */
     unsigned generation;                     /* store.c: of the directory that this was opened on */
     int64_t changed_rowid;                   /* of the row that was inserted or updated last */
@@ -66,6 +67,11 @@ void db_drop_statements(struct db *db);
 
 /* A statement for one use; the caller finalizes it. */
 int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement);
+
+/* A statement that is likely to be the one that was asked for last, as that of the next page of a walk;
+ * one at a time. Fails: what preparing may. */
+int db_page(struct db *db, const char *sql, sqlite3_stmt **ret_statement);
+void db_page_end(struct db *db);
 
 /* 1: a row, 0: done, else a status. Resets the statement unless there is a row. */
 int db_step(struct db *db, sqlite3_stmt *statement);

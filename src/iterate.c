@@ -179,6 +179,8 @@ static int read_page(struct dcache_iter *iter)
     rc = range_page(db, &iter->range, PAGE, &s);
     while (rc == 0 && iter->count < PAGE) {
         rc = db_step(db, s);
+        if (rc == 1 && range_is_beyond(&iter->range, sqlite3_column_int64(s, 0)))
+            rc = 0;
         if (rc == 0) {
             iter->ended = true;
             break;
@@ -188,7 +190,7 @@ static int read_page(struct dcache_iter *iter)
             iter->count += rc == 0;
         }
     }
-    (void)sqlite3_finalize(s);
+    db_page_end(db);
     txn_read_end(iter->cache, db);
     if (rc < 0)
         while (iter->count > 0)
@@ -379,6 +381,8 @@ static int key_page(struct dcache_iter *iter, struct dcache_value *keys, int roo
     rc = range_page(db, &iter->range, room, &s);
     while (rc == 0 && *ret_count < room) {
         rc = db_step(db, s);
+        if (rc == 1 && range_is_beyond(&iter->range, sqlite3_column_int64(s, 0)))
+            rc = 0;
         iter->ended |= rc == 0;
         if (rc <= 0 || (rc = copy_key(iter, s, &used, &keys[*ret_count])) < 0)
             break;
@@ -388,7 +392,7 @@ static int key_page(struct dcache_iter *iter, struct dcache_value *keys, int roo
     }
     if (!iter->ended && (rc == 0 || rc == DCACHE_NOT_FOUND)) /* no room for more */
         rc = remember_key(iter, s, &last, rc == DCACHE_NOT_FOUND);
-    (void)sqlite3_finalize(s);
+    db_page_end(db);
     txn_read_end(iter->cache, db);
     return rc;
 }

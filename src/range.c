@@ -21,6 +21,11 @@ int range_advance(struct range *range, const struct row *row)
     return (back ? order < 0 : order > 0) ? 0 : row_out_of_order();
 }
 
+bool range_is_beyond(const struct range *range, int64_t rowid)
+{
+    return rowid > range->max_rowid && range->options->order == DCACHE_BY_INSERTION;
+}
+
 /* The WHERE clause of a range; parameters: 1 2 last key and raw, or rowid; 3 start; 4 stop;
  * 5 prefix; 6 its end; 7 tag; 8 now; 9 limit; 10 greatest rowid. */
 static char *page_sql(const struct range *range)
@@ -30,17 +35,19 @@ static char *page_sql(const struct range *range)
     const char *after = "";
     bool no_tag = o->tag && o->tag->type == DCACHE_NONE;
 
-    if (range->begun && by_key)
+    if (by_key && range->begun)
         after = back ? " AND (key, raw) < (?1, ?2)" : " AND (key, raw) > (?1, ?2)";
-    else if (range->begun)
-        after = back ? " AND rowid < ?1" : " AND rowid > ?1";
+    else if (!by_key && !back)
+        after = " AND rowid > ?1"; /* of the first page too, so that all have one statement */
+    else if (!by_key)
+        after = range->begun ? " AND rowid < ?1" : " AND rowid <= ?10";
     return os_format(
-        "SELECT %s FROM Cache WHERE 1%s%s%s%s%s%s%s%s%s ORDER BY %s LIMIT ?9",
+        "SELECT %s FROM Cache WHERE 1%s%s%s%s%s%s%s%s ORDER BY %s LIMIT ?9",
         range->keys_only    ? "rowid, key, raw"
         : range->with_value ? ROW_COLUMNS
                             : ROW_META,
-        after, by_key ? "" : " AND rowid <= ?10", o->start ? " AND key >= ?3" : "",
-        o->stop ? " AND key < ?4" : "", o->prefix ? " AND key >= ?5 AND raw = 1" : "",
+        after, o->start ? " AND key >= ?3" : "", o->stop ? " AND key < ?4" : "",
+        o->prefix ? " AND key >= ?5 AND raw = 1" : "",
         o->prefix && range->prefix_end.type != DCACHE_NONE ? " AND key < ?6" : "",
         o->tag ? (no_tag ? " AND tag IS NULL" : " AND tag = ?7") : "",
         o->flags & DCACHE_LIVE_ONLY ? " AND (expire_time IS NULL OR expire_time > ?8)" : "",
@@ -57,10 +64,10 @@ static int bind_optional(struct db *db, sqlite3_stmt *s, int index,
 int range_page(struct db *db, const struct range *range, int limit, sqlite3_stmt **ret_statement)
 {
     const struct dcache_iter_options *o = range->options;
-    struct dcache_value rowid = dcache_int(range->last.rowid);
+    struct dcache_value rowid = dcache_int(range->begun ? range->last.rowid : INT64_MIN);
     char *text = page_sql(range), *complete = text ? sum_sql(db, text) : NULL;
     sqlite3_stmt *s = NULL;
-    int rc = complete ? db_prepare(db, complete, &s) : DCACHE_NOMEM;
+    int rc = complete ? db_page(db, complete, &s) : DCACHE_NOMEM;
 
     free(text);
     free(complete);
@@ -76,10 +83,8 @@ int range_page(struct db *db, const struct range *range, int limit, sqlite3_stmt
         rc = bind_optional(db, s, 6, &range->prefix_end);
     if (rc == 0)
         rc = bind_optional(db, s, 7, o->tag);
-    if (rc < 0) {
-        (void)sqlite3_finalize(s);
+    if (rc < 0)
         return rc;
-    }
     /* What the statement does not have is refused, which is as well. */
     (void)sqlite3_bind_int(s, 2, range->last.raw);
     (void)sqlite3_bind_double(s, 8, range->now);
