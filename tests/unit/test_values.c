@@ -115,6 +115,14 @@ static void text_that_is_not_utf8_is_refused(void **state)
         assert_int_equal(dcache_set(cache_of(state), TEXT(bad[i]), INT(1), NULL), DCACHE_INVALID);
         assert_int_equal(dcache_set(cache_of(state), KEY("k"), INT(1), SET(.tag = TEXT(bad[i]))),
                          DCACHE_INVALID);
+        for (size_t n = 1; n < 20; n++) { /* wherever it is: eight bytes are looked at together */
+            char text[40];
+
+            (void)snprintf(text, sizeof text, "%.*s%s%.*s", (int)n, "aaaaaaaaaaaaaaaaaaaa", bad[i],
+                           (int)n % 9, "bbbbbbbbb");
+            assert_int_equal(dcache_set(cache_of(state), KEY("k"), TEXT(text), NULL),
+                             DCACHE_INVALID);
+        }
     }
     assert_int_equal(dcache_contains(cache_of(state), KEY("k")), DCACHE_NOT_FOUND);
     assert_round_trip(cache_of(state), BYTES("\xff\xc3", 2));
