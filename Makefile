@@ -80,8 +80,7 @@ valgrind: ready-to-check
 
 # The Python package under memcheck: every kind of object, most methods.
 valgrind-python: ready-to-check
-	@PYTHONMALLOC=malloc valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite \
-		--show-leak-kinds=definite --error-exitcode=9 $$(scripts/python.sh) tests/python/memory.py 2
+	@scripts/valgrind_python.sh
 
 # Each fuzz target for a minute. FUZZ_SECONDS=600 for longer.
 fuzz: ready-to-check

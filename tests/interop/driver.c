@@ -4,7 +4,7 @@
  *
  * One request a line, words separated by blanks; one answer a line: "ok ..." or "err NUMBER TEXT".
  * For values see words.h. */
-#include "words.h"
+#include "requests.h"
 
 static dcache *cache;       /* the handle that requests work on: innermost transaction */
 static dcache *handles[16]; /* the cache and the transactions around it */
@@ -24,25 +24,10 @@ static void print_entry(struct dcache_entry *e)
     printf(" %.6f %.6f %" PRId64, e->store_time, e->access_time, e->access_count);
 }
 
-static void fail(int rc)
-{
-    const struct dcache_error *error = dcache_last_error();
-
-    printf("err %d %s; %s\n", rc, dcache_strerror(rc), error->text);
-}
-
-static void answer(int rc)
-{
-    if (rc < 0)
-        fail(rc);
-    else
-        printf("ok\n");
-}
-
 static void answer_entry(int rc, struct dcache_entry *e)
 {
     if (rc < 0) {
-        fail(rc);
+        answer(rc);
     } else {
         printf("ok");
         print_entry(e);
@@ -55,19 +40,12 @@ static void answer_entry(int rc, struct dcache_entry *e)
 static void answer_number(int rc, const int64_t *number)
 {
     if (rc < 0)
-        fail(rc);
+        answer(rc);
     else
         printf("ok %" PRId64 "\n", *number);
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */
-
-static char *saved;
-
-static char *word(void)
-{
-    return strtok_r(NULL, " \n", &saved);
-}
 
 static double number(void)
 {
@@ -178,7 +156,7 @@ static void do_incr(void)
     }
     rc = dcache_incr(cache, &key, &delta, &options, &sum);
     if (rc < 0) {
-        fail(rc);
+        answer(rc);
         return;
     }
     printf("ok");
@@ -208,7 +186,7 @@ static void do_push(void)
     options.tag = &tag;
     rc = dcache_push(cache, prefix, side, &value, &options, &key);
     if (rc < 0) {
-        fail(rc);
+        answer(rc);
         return;
     }
     printf("ok");
@@ -259,7 +237,7 @@ static void do_iter(void)
     }
     rc = dcache_iter_open(cache, &options, &iter);
     if (rc < 0) {
-        fail(rc);
+        answer(rc);
         return;
     }
     printf("ok");
@@ -291,7 +269,7 @@ static void do_check(void)
     int rc = dcache_check(cache, number() != 0, &report);
 
     if (rc < 0) {
-        fail(rc);
+        answer(rc);
     } else {
         printf("ok %zu", report.count);
         for (size_t i = 0; i < report.count; i++)
@@ -314,7 +292,7 @@ static void do_setting(void)
     }
     rc = dcache_setting_get(cache, name, &value);
     if (rc < 0) {
-        fail(rc);
+        answer(rc);
         return;
     }
     printf("ok");
@@ -330,7 +308,7 @@ static void do_settings(void)
     int rc = dcache_settings(cache, &settings, &count);
 
     if (rc < 0) {
-        fail(rc);
+        answer(rc);
         return;
     }
     printf("ok");
@@ -385,7 +363,7 @@ static void do_stats(void)
     int rc = dcache_stats(cache, number() != 0, &s);
 
     if (rc < 0)
-        fail(rc);
+        answer(rc);
     else
         printf("ok %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
                " %" PRId64 "\n",
@@ -632,53 +610,29 @@ static void do_close(void)
     answer(0);
 }
 
-static const struct {
-    const char *verb;
-    void (*call)(void);
-} table[] = {
-    {"open", do_open},         {"close", do_close},       {"set", do_set},
-    {"add", do_add},           {"get", do_get},           {"pop", do_pop},
-    {"contains", do_contains}, {"delete", do_delete},     {"touch", do_touch},
-    {"incr", do_incr},         {"push", do_push},         {"pull", do_pull},
-    {"peek", do_peek},         {"peekitem", do_peekitem}, {"iter", do_iter},
-    {"set_many", do_set_many}, {"check", do_check},       {"setting", do_setting},
-    {"settings", do_settings}, {"hash", do_hash},         {"begin", do_begin},
-    {"commit", do_commit},     {"rollback", do_rollback}, {"stats", do_stats},
-    {"work", do_work},         {"fanout", do_fanout},     {"named", do_named},
+static const struct request table[] = {
+    REQUEST(open),     REQUEST(close),    REQUEST(set),      REQUEST(add),      REQUEST(get),
+    REQUEST(pop),      REQUEST(contains), REQUEST(delete),   REQUEST(touch),    REQUEST(incr),
+    REQUEST(push),     REQUEST(pull),     REQUEST(peek),     REQUEST(peekitem), REQUEST(iter),
+    REQUEST(set_many), REQUEST(check),    REQUEST(setting),  REQUEST(settings), REQUEST(hash),
+    REQUEST(begin),    REQUEST(commit),   REQUEST(rollback), REQUEST(stats),    REQUEST(work),
+    REQUEST(fanout),   REQUEST(named),
 };
 
-static void run(char *line)
+static void run(const char *verb)
 {
-    const char *verb = strtok_r(line, " \n", &saved);
-
-    if (verb == NULL)
-        die("an empty request");
     if (cache == NULL && strcmp(verb, "open") != 0 && strcmp(verb, "fanout") != 0 &&
         strcmp(verb, "hash") != 0)
         die("%s: no cache is open", verb);
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (strcmp(verb, table[i].verb) == 0) {
-            table[i].call();
-            return;
-        }
-    }
-    if (!do_cache_wide(verb))
+    if (!request_run(table, sizeof table / sizeof *table, verb) && !do_cache_wide(verb))
         die("unknown request: %s", verb);
 }
 
 int main(void)
 {
-    char *line = NULL;
-    size_t size = 0;
+    int status = serve(run);
 
-    while (getline(&line, &size, stdin) > 0) {
-        run(line);
-        drop_garbage();
-        if (fflush(stdout) != 0)
-            return 1;
-    }
     if (cache != NULL && depth == 0)
         dcache_close(cache);
-    free(line);
-    return 0;
+    return status;
 }

@@ -4,7 +4,7 @@
  *
  * One request a line, words separated by blanks; one answer a line: "ok VALUE..." or "err NUMBER
  * TEXT". For values see words.h; numbers are decimal. */
-#include "words.h"
+#include "requests.h"
 
 #include <diskcache_recipes.h>
 
@@ -13,26 +13,11 @@
 
 static dcache *cache;
 static dcache_lock *lock;
-static char *saved;
-
-static char *word(void)
-{
-    return strtok_r(NULL, " \n", &saved);
-}
-
 static double number(void)
 {
     const char *w = word();
 
     return w != NULL ? strtod(w, NULL) : 0;
-}
-
-static void answer(int rc)
-{
-    if (rc < 0)
-        printf("err %d %s; %s\n", rc, dcache_strerror(rc), dcache_last_error()->text);
-    else
-        printf("ok\n");
 }
 
 /* By pointer: arguments are evaluated in any order, the call that gives `rc` sets the number. */
@@ -187,42 +172,22 @@ static void do_contend(void)
     answer_number(rc, &added);
 }
 
-static const struct {
-    const char *verb;
-    void (*call)(void);
-} table[] = {
-    {"open", do_open},       {"lock", do_lock},         {"acquire", do_acquire},
-    {"release", do_release}, {"break", do_break},       {"holds", do_holds},
-    {"average", do_average}, {"throttle", do_throttle}, {"memoize", do_memoize},
-    {"contend", do_contend},
+static const struct request table[] = {
+    REQUEST(open),  REQUEST(lock),    REQUEST(acquire),  REQUEST(release), REQUEST(break),
+    REQUEST(holds), REQUEST(average), REQUEST(throttle), REQUEST(memoize), REQUEST(contend),
 };
 
-static void run(char *line)
+static void run(const char *verb)
 {
-    const char *verb = strtok_r(line, " \n", &saved);
-
-    for (size_t i = 0; verb != NULL && i < sizeof table / sizeof *table; i++) {
-        if (strcmp(verb, table[i].verb) == 0) {
-            table[i].call();
-            return;
-        }
-    }
-    die("unknown request: %s", verb != NULL ? verb : "");
+    if (!request_run(table, sizeof table / sizeof *table, verb))
+        die("unknown request: %s", verb);
 }
 
 int main(void)
 {
-    char *line = NULL;
-    size_t size = 0;
+    int status = serve(run);
 
-    while (getline(&line, &size, stdin) > 0) {
-        run(line);
-        drop_garbage();
-        if (fflush(stdout) != 0)
-            return 1;
-    }
     dcache_lock_close(lock);
     dcache_close(cache);
-    free(line);
-    return 0;
+    return status;
 }

@@ -4,18 +4,11 @@
  *
  * One request a line, words separated by blanks; one answer a line: "ok VALUE..." or "err NUMBER
  * TEXT". For values see words.h; a side is 0 (front) or 1 (back). */
-#include "words.h"
+#include "requests.h"
 
 #include <diskcache_collections.h>
 
 static dcache *cache;
-static char *saved;
-
-static char *word(void)
-{
-    return strtok_r(NULL, " \n", &saved);
-}
-
 static int64_t number(void)
 {
     const char *w = word();
@@ -29,14 +22,6 @@ static enum dcache_side side(void)
 }
 
 /* ---- answers ---- */
-
-static void answer(int rc)
-{
-    if (rc < 0)
-        printf("err %d %s; %s\n", rc, dcache_strerror(rc), dcache_last_error()->text);
-    else
-        printf("ok\n");
-}
 
 /* By pointer: arguments are evaluated in any order, the call that gives `rc` sets the number. */
 static void answer_number(int rc, const int64_t *n)
@@ -270,11 +255,7 @@ static void do_count(void)
     answer_number(dcache_count(cache, &n), &n);
 }
 
-static const struct {
-    const char *verb;
-    void (*call)(void);
-    void (*call_as)(const char *verb);
-} table[] = {
+static const struct request table[] = {
     {"open", do_open, NULL},      {"push", do_push, NULL},    {"extend", do_extend, NULL},
     {"pop", NULL, do_ends},       {"peek", NULL, do_ends},    {"at", NULL, do_index},
     {"put", NULL, do_index},      {"del", NULL, do_index},    {"rotate", NULL, do_deque},
@@ -285,34 +266,16 @@ static const struct {
     {"items", NULL, do_all},      {"count", do_count, NULL},  {"work", do_work, NULL},
 };
 
-static void run(char *line)
+static void run(const char *verb)
 {
-    const char *verb = strtok_r(line, " \n", &saved);
-
-    for (size_t i = 0; verb != NULL && i < sizeof table / sizeof *table; i++) {
-        if (strcmp(verb, table[i].verb) == 0) {
-            if (table[i].call != NULL)
-                table[i].call();
-            else
-                table[i].call_as(verb);
-            return;
-        }
-    }
-    die("unknown request: %s", verb != NULL ? verb : "");
+    if (!request_run(table, sizeof table / sizeof *table, verb))
+        die("unknown request: %s", verb);
 }
 
 int main(void)
 {
-    char *line = NULL;
-    size_t size = 0;
+    int status = serve(run);
 
-    while (getline(&line, &size, stdin) > 0) {
-        run(line);
-        drop_garbage();
-        if (fflush(stdout) != 0)
-            return 1;
-    }
     dcache_close(cache);
-    free(line);
-    return 0;
+    return status;
 }
