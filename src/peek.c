@@ -26,7 +26,7 @@ static int read_at(struct peek *peek, uint64_t page, uint32_t size)
 {
     int code = os_fault() ? SQLITE_IOERR
                           : peek->file->pMethods->xRead(peek->file, peek->page, (int)size,
-                                                        (sqlite3_int64)((page - 1) * peek->size));
+                                                        (sqlite3_int64)(page - 1) * peek->size);
 
     return code == SQLITE_OK ? 0 : DCACHE_NOT_FOUND; /* too short, or gone: SQLite will say why */
 }

@@ -112,7 +112,7 @@ static const char *page_of(const struct dcache_iter_options *options, struct dca
                            (const char *)row.key.data);
         row_clear(&row);
     }
-    (void)sqlite3_finalize(s);
+    db_page_end(&db);
     return text;
 }
 
