@@ -100,6 +100,8 @@ bool memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_
     if (!ring_read(shared, position, end, &h))
         return false;
     ret_record->size = h.size;
+    if (h.kind == MEMTABLE_PRESENT && (h.flags & MEMTABLE_CULLS))
+        ret_record->culls = h.store_time;
     if (h.kind == RING_PAD || (h.flags & MEMTABLE_CLEAN) || !begins_run(shared, &h, begin))
         return true;
     row->key = ring_borrow(h.key_type, h.key, &data,

@@ -503,7 +503,7 @@ static int incr_hot(struct txn *txn, struct item *item, const struct dcache_valu
             if (rc == 0)
                 rc = new_number(txn, item, options, sum);
             row = item->row;
-            look.counted = 0;
+            look.counted = MEMTABLE_CULLS;
         }
         ended = hot_incr_end(&look, rc == 0 && !same ? &row : NULL, txn->deadline);
         row_clear(&row);

@@ -5,6 +5,8 @@
 
 #define SLICE 256 /* records in one transaction: other writers get their turn in between */
 #define FEW 8192  /* bytes that may be left to be drained while writers wait */
+#define EXPIRED_MOST (2 * SLICE) /* items that go with the records of a slice */
+#define BATCH 64
 #define PATIENCE (100 * OS_MS)
 #define STEP (2 * OS_MS) /* of waiting for the lock, before looking whether it is still needed */
 
@@ -18,12 +20,13 @@ struct drain {
     struct shared *table; /* where the records are */
     struct db *db;
     int64_t count, size; /* changes of the counters */
-    int64_t bytes;       /* that the rows may have added */
+    int64_t expired;     /* rows removed because of that */
+    double soonest;      /* expiry of any row, or before; 0: not known */
     size_t rows, files;
-    uint64_t position[SLICE]; /* of the record that became a row ... */
-    int64_t rowid[SLICE];     /* ... with this id */
-    int64_t note[SLICE];      /* ... and before that, for notes, this one */
-    char *file[SLICE];        /* of a row that was replaced or removed */
+    uint64_t position[SLICE];         /* of the record that became a row ... */
+    int64_t rowid[SLICE];             /* ... with this id */
+    int64_t note[SLICE];              /* ... and before that, for notes, this one */
+    char *file[SLICE + EXPIRED_MOST]; /* of a row that was replaced or removed */
 };
 
 static int run(struct db *db, int statement)
@@ -171,10 +174,88 @@ static int apply(struct drain *d, const struct memtable_record *record)
         rc = store_row(d, &row, &d->rowid[d->rows]);
     if (rc < 0)
         return rc;
+    if (row.expire_time < d->soonest)
+        d->soonest = row.expire_time;
     d->note[d->rows] = drain_note_id(record->hash);
     d->position[d->rows++] = record->position;
-    d->bytes += (int64_t)memtable_bytes(&row) + ROW_OVERHEAD;
     return 0;
+}
+
+/* ---- what goes with it ---- */
+
+static int find_soonest(struct drain *d)
+{
+    struct row_query query = {.select = ROW_EXPIRED, .now = DCACHE_NEVER};
+    struct victim first = {.filename = NULL};
+    int count = 0, rc = row_victims(d->db, &query, 1, &first, &count);
+
+    d->soonest = count > 0 ? first.expire_time : DCACHE_NEVER;
+    free(first.filename);
+    return rc;
+}
+
+static int remove_victim(struct drain *d, struct victim *v)
+{
+    int rc = row_delete(d->db, v->rowid);
+
+    if (rc < 0)
+        return rc;
+    d->count--;
+    d->size = os_minus(d->size, v->size);
+    d->expired++;
+    if (v->filename)
+        d->file[d->files++] = v->filename;
+    v->filename = NULL;
+    return 0;
+}
+
+/* The row of the record at a position, or of the key's last. No write takes along what it has stored. */
+static int64_t own_row(const struct drain *d, const struct memtable_record *record, uint64_t at)
+{
+    if (record->kind == MEMTABLE_PRESENT && d->rows > 0)
+        return d->rowid[d->rows - 1];
+    for (size_t i = d->rows; i > 0; i--)
+        if (d->position[i - 1] == at)
+            return d->rowid[i - 1];
+    return 0;
+}
+
+static int remove_expired(struct drain *d, double now, int64_t own)
+{
+    struct row_query query = {.select = ROW_EXPIRED, .now = now};
+    int64_t left = d->store->settings.cull_limit;
+    struct victim victims[BATCH];
+    int count = 0, rc;
+
+    if (left > EXPIRED_MOST - d->expired)
+        left = EXPIRED_MOST - d->expired;
+    rc = left > 0
+             ? row_victims(d->db, &query, left < BATCH ? (int)left + 1 : BATCH, victims, &count)
+             : 0;
+    for (int i = 0; i < count; i++) {
+        if (rc == 0 && left > 0 && victims[i].rowid != own) {
+            rc = remove_victim(d, &victims[i]);
+            left--;
+        }
+        free(victims[i].filename);
+    }
+    return rc;
+}
+
+/* What a write would have removed without a memtable: what had expired by then. Who reads takes it for
+ * absent in any case (M8). */
+static int take_along(struct drain *d, const struct memtable_record *record, uint64_t at)
+{
+    int rc = 0;
+
+    if (record->culls == 0 || d->store->settings.cull_limit == 0)
+        return 0;
+    if (d->soonest == 0)
+        rc = find_soonest(d);
+    if (rc < 0 || d->soonest >= record->culls)
+        return rc;
+    rc = remove_expired(d, record->culls, own_row(d, record, at));
+    return rc < 0 ? rc : find_soonest(d);
 }
 
 /* ---- a slice ---- */
@@ -191,6 +272,8 @@ static int apply_slice(struct drain *d, uint64_t begin, uint64_t end)
             rc = apply(d, &record);
             n++;
         }
+        if (rc == 0)
+            rc = take_along(d, &record, at);
     }
     if (rc == 0)
         rc = settings_count_and_size_add(d->db, d->count, d->size); /* T3 of txn.h */
@@ -242,11 +325,7 @@ static void committed(struct drain *d, uint64_t before, uint64_t position)
         memtable_set_rowid(d->table, d->position[i], d->rowid[i]);
         move_notes(d, i);
     }
-    if (d->rows > 0)
-        atomic_store(&shared->segment->memtable.newest, d->rowid[d->rows - 1]);
     memtable_drained(d->table, position);
-    atomic_fetch_sub(&shared->segment->headroom, d->bytes);
-    atomic_fetch_add(&shared->segment->memtable.unculled, (uint32_t)d->rows);
 }
 
 int drain_try(struct db *db)

@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define HEADROOM (INT64_C(16) << 20)
+#define HEADROOM (INT64_C(64) << 20)
 #define BATCH 100 /* rows in one transaction: other writers get their turn between batches */
 
 enum { PAGE_COUNT = DB_TXN_STATEMENTS + 6, FREE_COUNT, PAGE_SIZE };
@@ -30,15 +30,15 @@ static int pages(struct db *db, int64_t *ret_total, int64_t *ret_free)
 }
 
 /* Bytes in use: free pages of the database can be used again, or are given back at COMMIT. */
-static int bytes_used(struct txn *txn, int64_t *ret)
+static int bytes_used(const struct txn *scope, struct db *db, int64_t *ret)
 {
     int64_t total, unused, count, size;
-    int rc = pages(txn->db, &total, &unused);
+    int rc = pages(db, &total, &unused);
 
     if (rc == 0)
-        rc = txn_counters(txn, txn->db, &count, &size);
+        rc = txn_counters(scope, db, &count, &size);
     if (rc == 0)
-        *ret = os_plus((total - unused) * txn->db->page_size, size);
+        *ret = os_plus((total - unused) * db->page_size, size);
     return rc;
 }
 
@@ -100,7 +100,7 @@ static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *l
     *ret_evicted = 0;
     if (query.policy == POLICY_NONE || *left <= 0)
         return 0;
-    rc = bytes_used(txn, &used);
+    rc = bytes_used(txn, txn->db, &used);
     if (rc < 0 || used <= settings->size_limit)
         return rc;
     rc = txn_flush_accesses(txn); /* the order by use has to be exact now */
@@ -119,7 +119,7 @@ static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *l
         if (rc == 0)
             rc = txn_drop(txn, victims[i].rowid, victims[i].size, victims[i].filename);
         if (rc == 0)
-            rc = bytes_used(txn, &used);
+            rc = bytes_used(txn, txn->db, &used);
         (*left)--;
         (*ret_evicted)++;
         txn->evictions++;
@@ -133,29 +133,48 @@ static int evict_while_over(struct txn *txn, const struct kept *kept, int64_t *l
 /* The exact figure takes several statements, a fifth of a small set. While there is ample room it is
  * asked for only now and then: `headroom` is half of what was left then, less an upper bound of what
  * each write since can have added. (Of 5.6.3 beside us, which culls for itself, it does not know.) */
-static bool surely_fits(struct txn *txn, int64_t added)
+bool evict_takes_room(struct store *store, int64_t added)
 {
-    struct shared_segment *segment = txn->cache->store->shared.segment;
+    _Atomic int64_t *headroom = &store->shared.segment->headroom;
+    int64_t room = atomic_load_explicit(headroom, memory_order_relaxed);
 
-    int64_t room = atomic_fetch_sub(&segment->headroom, added);
-
-    return room > added && room <= HEADROOM; /* more is not from us */
+    if (store->settings.policy == POLICY_NONE || store->settings.cull_limit == 0)
+        return true;
+    if (room <= added || room > HEADROOM) /* more is not from us */
+        return false;
+    atomic_store_explicit(headroom, room - added, memory_order_relaxed);
+    return true;
 }
 
-static int renew_headroom(struct txn *txn)
+static int room_left(struct store *store, const struct txn *scope, struct db *db, int64_t *ret)
 {
-    struct store *store = txn->cache->store;
     int64_t used, room;
-    int rc = bytes_used(txn, &used);
+    int rc = bytes_used(scope, db, &used);
 
     room = rc == 0 ? os_minus(store->settings.size_limit, used) / 2 : 0;
-    atomic_store(&store->shared.segment->headroom, room < HEADROOM ? room : HEADROOM);
+    *ret = room < HEADROOM ? room : HEADROOM;
+    return rc;
+}
+
+int evict_room_left(struct store *store, struct db *db, int64_t *ret_room)
+{
+    return room_left(store, NULL, db, ret_room);
+}
+
+static int renew_room(struct txn *txn)
+{
+    struct store *store = txn->cache->store;
+    int64_t room;
+    int rc = room_left(store, txn, txn->db, &room);
+
+    atomic_store(&store->shared.segment->headroom, room);
     return rc;
 }
 
 int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes)
 {
-    int64_t limit = txn->cache->store->settings.cull_limit, left, evicted = 0;
+    struct store *store = txn->cache->store;
+    int64_t limit = store->settings.cull_limit, left, evicted = 0;
     struct kept kept = {.rowids = keep, .count = count};
     int rc;
 
@@ -166,48 +185,12 @@ int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes)
     if (count > 1)
         qsort(keep, count, sizeof *keep, compare_rowids);
     rc = expire_some(txn, &kept, os_now(), &left);
-    if (rc < 0 || txn->cache->store->settings.policy == POLICY_NONE ||
-        surely_fits(txn, bytes + (int64_t)count * ROW_OVERHEAD))
+    if (rc < 0 || evict_takes_room(store, bytes + (int64_t)count * ROW_OVERHEAD))
         return rc;
     do
         rc = evict_while_over(txn, &kept, &left, &evicted);
     while (rc == 0 && left > 0 && evicted >= BATCH - 1);
-    return rc < 0 ? rc : renew_headroom(txn);
-}
-
-int evict_after_drain(struct txn *txn, int64_t rows, int64_t newest)
-{
-    struct kept kept = {.rowids = &newest, .count = 1};
-    int64_t limit = txn->cache->store->settings.cull_limit, left, before, evicted;
-    int rc;
-
-    if (__builtin_mul_overflow(limit, rows, &left))
-        left = INT64_MAX;
-    do { /* a batch each time */
-        before = left;
-        rc = expire_some(txn, &kept, os_now(), &left);
-    } while (rc == 0 && before - left >= BATCH - 1);
-    do
-        rc = rc < 0 ? rc : evict_while_over(txn, &kept, &left, &evicted);
-    while (rc == 0 && left > 0 && evicted >= BATCH - 1);
-    return rc < 0 ? rc : renew_headroom(txn);
-}
-
-bool evict_is_due(struct store *store, struct db *db)
-{
-    struct row_query query = {.select = ROW_EXPIRED, .now = os_now()};
-    int64_t room = store->shared.segment->headroom;
-    struct victim victim;
-    int count = 0;
-
-    if (store->settings.cull_limit == 0)
-        return false;
-    if (store->settings.policy != POLICY_NONE && (room <= 0 || room > HEADROOM))
-        return true;
-    if (row_victims(db, &query, 1, &victim, &count) < 0)
-        return true;
-    free_victims(&victim, count);
-    return count > 0;
+    return rc < 0 ? rc : renew_room(txn);
 }
 
 /* ---- in batches ---- */
@@ -370,7 +353,7 @@ static int has_bytes(dcache *cache, int64_t bytes)
     int rc = txn_begin(&txn);
 
     if (rc == 0)
-        rc = bytes_used(&txn, &used);
+        rc = bytes_used(&txn, txn.db, &used);
     txn_end(&txn); /* nothing was written */
     return rc < 0 ? rc : used < bytes ? DCACHE_FULL : 0;
 }

@@ -10,11 +10,14 @@
  * have added, at most. */
 int evict_some(struct txn *txn, int64_t *keep, size_t count, int64_t bytes);
 
-/* After a drain of so many rows the same, but for `newest`, the last of them. */
-int evict_after_drain(struct txn *txn, int64_t rows, int64_t newest);
+/* Take from the bytes that may surely be stored before the cache is at its limit. False: there are not so
+ * many, and evict_some() is to see to it. Under the append lock where there is a ring, else under the
+ * write lock, as what follows. */
+bool evict_takes_room(struct store *store, int64_t added);
 
-/* Whether that would remove anything; true on doubt. */
-bool evict_is_due(struct store *store, struct db *db);
+/* How many there are, as far as SQLite knows: `headroom` of the segment is to become that, less what is
+ * on its way there. */
+int evict_room_left(struct store *store, struct db *db, int64_t *ret_room);
 
 /* All rows, in batches. dcache_clear() then sweeps the files that no row names. */
 int evict_everything(dcache *cache, int64_t *ret_removed);

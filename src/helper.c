@@ -12,12 +12,13 @@
 #define PATIENCE (100 * OS_MS)    /* for SQLite, if a foreign writer is at it */
 #define FAST_TURN (10000 * OS_MS) /* a ring that comes round within this time may grow */
 
+#define ROOM_AMPLE (INT64_C(32) << 20) /* bytes */
 #define EXIT_PATIENCE (1000 * OS_MS)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 struct helper {
-    struct dcache self; /* the handle that its transactions belong to */
+    struct store *store;
     pthread_t thread;
     _Atomic uint32_t stopping;
 };
@@ -50,9 +51,26 @@ static void grow(struct store *store, struct db *db)
     atomic_store(&m->turned, now);
 }
 
-static int drain(struct store *store, bool *ret_cull, int *ret_frames)
+/* Long before writers find none left and have to do it themselves. What they have taken since `before` is
+ * perhaps not in SQLite yet. */
+static void renew_room(struct store *store, struct db *db, int64_t before)
+{
+    _Atomic int64_t *headroom = &store->shared.segment->headroom;
+    int64_t room, now = atomic_load(headroom);
+
+    if (store->settings.policy == POLICY_NONE || now > ROOM_AMPLE ||
+        evict_room_left(store, db, &room) < 0 ||
+        memtable_lock(&store->shared, os_monotonic() + PATIENCE) < 0)
+        return;
+    now = atomic_load(headroom);
+    atomic_store(headroom, os_minus(room, before > now ? before - now : 0));
+    memtable_unlock(&store->shared);
+}
+
+static int drain(struct store *store, int *ret_frames)
 {
     struct shared_memtable *m = &store->shared.segment->memtable;
+    int64_t before = atomic_load(&store->shared.segment->headroom);
     uint64_t target = memtable_published(&store->shared, os_monotonic() + PATIENCE);
     struct db *db;
     int rc = store_borrow(store, os_monotonic() + PATIENCE, &db);
@@ -65,48 +83,24 @@ static int drain(struct store *store, bool *ret_cull, int *ret_frames)
     while (rc == 0 && memtable_dirty(&store->shared) > 0 && atomic_load(&m->drained) < target)
         rc = drain_slice(store, db, target, false);
     if (rc == 0)
+        renew_room(store, db, before);
+    if (rc == 0)
         grow(store, db);
-    *ret_cull = rc == 0 && atomic_load(&m->unculled) > 0 && evict_is_due(store, db);
     *ret_frames = db->wal_frames;
     vfs_leave_out(db->file, false);
     store_return(store, db);
     return rc;
 }
 
-static void cull(struct helper *helper)
+static void work(struct store *store)
 {
-    struct shared_memtable *m = &helper->self.store->shared.segment->memtable;
-    int64_t rows = atomic_exchange(&m->unculled, 0);
-    struct txn txn = txn_new(&helper->self);
-    int rc;
-
-    txn.aside = true;
-    txn.deadline = os_monotonic() + PATIENCE;
-    rc = txn_begin(&txn);
-    if (rc == 0)
-        rc = evict_after_drain(&txn, rows, atomic_load(&m->newest));
-    if (rc == 0)
-        rc = txn_commit(&txn);
-    txn_end(&txn);
-    if (rc < 0)
-        atomic_fetch_add(&m->unculled, (uint32_t)rows);
-}
-
-static void work(struct helper *helper)
-{
-    struct store *store = helper->self.store;
-    bool due = false;
     int frames = 0, rc;
 
-    /* With patience enough to get its turn (S4) among writers who drain for themselves: it also culls. */
+    /* With patience enough to get its turn (S4) among writers who drain for themselves. */
     if (store->gone || shared_lock(&store->shared, os_monotonic() + GATHER) < 0)
         return; /* somebody has a transaction: the next time */
-    rc = drain(store, &due, &frames);
+    rc = drain(store, &frames);
     shared_unlock(&store->shared);
-    if (rc == 0 && due)
-        cull(helper);
-    else if (rc == 0)
-        atomic_store(&store->shared.segment->memtable.unculled, 0);
     if (rc == 0)
         txn_checkpoint(store, frames);
 }
@@ -125,7 +119,7 @@ static bool has_work(struct store *store)
 
 static void sleep_until_stirred(struct helper *helper)
 {
-    struct store *store = helper->self.store;
+    struct store *store = helper->store;
     struct shared_memtable *m = &store->shared.segment->memtable;
     uint32_t heard = atomic_load(&m->stirred);
 
@@ -140,13 +134,13 @@ static void *run(void *arg)
     struct helper *helper = arg;
 
     while (!atomic_load(&helper->stopping)) {
-        if (!has_work(helper->self.store)) {
+        if (!has_work(helper->store)) {
             sleep_until_stirred(helper);
             continue;
         }
         os_futex_wait(&helper->stopping, 0, GATHER);
         if (!atomic_load(&helper->stopping))
-            work(helper);
+            work(helper->store);
     }
     return NULL;
 }
@@ -174,9 +168,7 @@ static struct helper *make(struct store *store)
 
     if (!helper)
         return NULL;
-    helper->self.store = store;
-    helper->self.timeout = 1;
-    helper->self.root = &helper->self;
+    helper->store = store;
     (void)sigfillset(&all); /* signals are for the program's own threads */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     error = os_fault() ? EAGAIN : pthread_create(&helper->thread, NULL, run, helper);

@@ -1,16 +1,16 @@
 /* hot.c - single keys in the memtable. See hot.h. */
 #include "hot.h"
 
+#include "evict.h"
 #include "helper.h"
 #include "route.h"
 
 #include <stdlib.h>
 
-#define FIRST_RING (UINT64_C(1) << 20)   /* bytes; a cache that is hardly used is to cost no more */
-#define DIRTY_MOST (UINT64_C(2) << 20)   /* bytes: what a transaction may have to wait for */
-#define OVERFULL_MOST (INT64_C(1) << 20) /* bytes */
-#define REFUSALS 1000                    /* of the ring, before it is left aside */
-#define LOOKUPS 32                       /* in SQLite, before it is worth a ring */
+#define FIRST_RING (UINT64_C(1) << 20) /* bytes; a cache that is hardly used is to cost no more */
+#define DIRTY_MOST (UINT64_C(2) << 20) /* bytes: what a transaction may have to wait for */
+#define REFUSALS 1000                  /* of the ring, before it is left aside */
+#define LOOKUPS 32                     /* in SQLite, before it is worth a ring */
 
 /* ---- the ring ---- */
 
@@ -24,14 +24,18 @@ static uint64_t first_capacity(const struct store *store)
     return capacity;
 }
 
+/* If it can be written to at all; and how much. */
 static bool can_be_written(struct store *store)
 {
+    int64_t room;
     struct db *db;
     int rc = store_borrow(store, 0, &db);
 
     if (rc < 0)
         return false;
     rc = drain_try(db);
+    if (rc == 0 && evict_room_left(store, db, &room) == 0) /* else the first write does it */
+        atomic_store(&store->shared.segment->headroom, room);
     store_return(store, db);
     return rc == 0;
 }
@@ -85,16 +89,6 @@ static bool is_crowded(const struct shared *shared)
     return memtable_dirty(shared) > (most < DIRTY_MOST ? most : DIRTY_MOST);
 }
 
-/* Rows are evicted after they have been drained; who writes faster than that goes on is made to evict. */
-static bool is_overfull(const struct store *store)
-{
-    int64_t slack = store->settings.size_limit >> 7;
-
-    return store->settings.policy != POLICY_NONE && store->settings.cull_limit > 0 &&
-           atomic_load_explicit(&store->shared.segment->headroom, memory_order_relaxed) <
-               -(slack < OVERFULL_MOST ? slack : OVERFULL_MOST);
-}
-
 /* The append lock; the thread that has it for a transaction of its own would wait for ever. */
 static int lock(struct store *store, int64_t deadline)
 {
@@ -132,7 +126,7 @@ static int begin(struct hot_look *look, int64_t deadline)
         return rc;
     /* A handle that is told what its writes leave (left.h) is told by their commits. */
     if (cache->scope || cache->leave || !store_uses_memtable(store) || store->gone ||
-        store_seems_removed(store) || !store_settings_current(store) || is_overfull(store) ||
+        store_seems_removed(store) || !store_settings_current(store) ||
         memtable_is_shunned(&store->shared) || !helper_start(store))
         return HOT_PASS;
     store_watch(store);
@@ -163,9 +157,16 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
                    const struct row *row, int64_t deadline)
 {
     struct store *store = look->cache->store;
-    bool done = memtable_append(&store->shared, &look->key, kind, flags, row);
+    bool done;
     int rc;
 
+    /* Near the limit of size somebody may have to go, and that is seen at once: the long way. */
+    if ((flags & MEMTABLE_CULLS) &&
+        !evict_takes_room(store, (int64_t)memtable_bytes(row) + ROW_OVERHEAD)) {
+        memtable_unlock(&store->shared);
+        return HOT_PASS;
+    }
+    done = memtable_append(&store->shared, &look->key, kind, flags, row);
     memtable_unlock(&store->shared);
     if (done) {
         helper_stir(store);
@@ -407,7 +408,8 @@ static int put(struct hot_look *look, const struct item *item, unsigned flags, b
         rc = HOT_PASS;
     else if (only_if_absent || (flags & DCACHE_KEEP_EXPIRE))
         rc = heed(look, flags, only_if_absent, deadline, &row);
-    return rc == 0 ? publish(look, MEMTABLE_PRESENT, 0, &row, deadline) : let_go(look, rc);
+    return rc == 0 ? publish(look, MEMTABLE_PRESENT, MEMTABLE_CULLS, &row, deadline)
+                   : let_go(look, rc);
 }
 
 int hot_put(struct dcache *cache, const struct item *item, unsigned flags, bool only_if_absent,

@@ -17,9 +17,9 @@ struct hot_look {
     struct dcache *cache;
     struct memtable_key key;
     unsigned flags;
-    uint64_t commits;              /* when the memtable was asked */
-    int refused;                   /* how often there was no room in the ring */
-    unsigned counted;              /* MEMTABLE_COUNTED of what was found, or 0 */
+    uint64_t commits; /* when the memtable was asked */
+    int refused;      /* how often there was no room in the ring */
+    unsigned counted; /* MEMTABLE_COUNTED of what was found, or 0; MEMTABLE_CULLS: a new item */
     struct memtable_record record; /* dirty, but SQLite may know better */
 };
 

@@ -46,7 +46,8 @@ enum memtable_flags {
     MEMTABLE_CLEAN = 1,     /* SQLite has it */
     MEMTABLE_COUNTED = 2,   /* access_count is the row's; else what came since it was stored */
     MEMTABLE_OVERTAKEN = 4, /* of an answer: dirty, but SQLite may have a later row (M7) */
-    MEMTABLE_NO_VALUE = 8   /* of a question */
+    MEMTABLE_NO_VALUE = 8,  /* of a question */
+    MEMTABLE_CULLS = 16     /* an item was stored: with it goes what has expired by then */
 };
 
 /* What a record says. */
@@ -56,6 +57,7 @@ struct memtable_record {
     uint64_t position, size;
     uint64_t hash;
     struct row row; /* rowid 0: not known; the time that a key became absent is its store_time */
+    double culls;   /* of memtable_read_dirty(): the time of what is CULLS at this position, or 0 */
 };
 
 /* Whether there is a ring. */

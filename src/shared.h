@@ -84,10 +84,7 @@ struct shared_memtable {
         foreign; /* monotonic: when it was last seen that a foreign process writes; 0: never */
     _Atomic int64_t pause;   /* for how long after that nothing is left dirty */
     _Atomic int32_t trouble; /* a status: why the last drain failed; 0: it did not */
-    _Atomic int64_t newest;  /* rowid of the row that was stored last */
-    _Atomic uint32_t
-        unculled;           /* rows stored since somebody looked whether the cache is too large */
-    unsigned char boot[16]; /* of the kernel under which this was written */
+    unsigned char boot[16];  /* of the kernel under which this was written */
 };
 
 #define SHARED_RING_MOST (UINT64_C(32) << 20)

@@ -275,7 +275,6 @@ static void one_write_removes_no_more_than_cull_limit(void **state)
 {
     dcache *c = cache_of(state);
 
-    setting(c, "memtable_size", dcache_int(0));
     setting(c, "cull_limit", dcache_int(2));
     for (int i = 0; i < 8; i++)
         assert_int_equal(dcache_set(c, INT(i), VALUE(large('c')), NULL), 0);
@@ -286,6 +285,80 @@ static void one_write_removes_no_more_than_cull_limit(void **state)
     must_set(c, "m", dcache_int(1));
     assert_int_equal(count_of(c), 8);
     assert_int_equal(dcache_setting_set(c, "cull_limit", INT(-1)), DCACHE_INVALID);
+}
+
+/* With a memtable or without one, the same: each write takes along what has expired by then. */
+static void writes_that_wait_in_the_memtable_take_along_what_had_expired(void **state)
+{
+    static const int sizes[] = {1 << 20, 0};
+
+    for (int i = 0; i < 2; i++) {
+        dcache *c = cache_of(state);
+
+        (void)dcache_clear(c, NULL);
+        setting(c, "memtable_size", dcache_int(sizes[i]));
+        setting(c, "cull_limit", dcache_int(3));
+        for (int k = 0; k < 10; k++)
+            assert_int_equal(dcache_set(c, INT(k), INT(k), SET(.expire = 1)), 0);
+        os_clock_offset += 2;
+        must_set(c, "k", dcache_int(1));
+        assert_int_equal(count_of(c), 8);
+        must_set(c, "k", dcache_int(2));
+        must_set(c, "k", dcache_int(3)); /* the ring's last word on a key, but three writes */
+        assert_int_equal(count_of(c), 2);
+        assert_int_equal(dcache_set(c, TEXT("never"), INT(1), SET(.expire = -1)), 0);
+        assert_int_equal(dcache_delete(c, TEXT("k")), 0);
+        assert_int_equal(dcache_touch(c, INT(9), SET(.expire = 9)), DCACHE_NOT_FOUND);
+        assert_int_equal(count_of(c), 1); /* the newcomer, expired as it is */
+        must_set(c, "l", dcache_int(1));
+        assert_int_equal(dcache_touch(c, TEXT("l"), SET(.expire = 1)), 0);
+        os_clock_offset += 2;
+        assert_int_equal(dcache_delete(c, TEXT("l")), DCACHE_NOT_FOUND);
+        assert_int_equal(count_of(c), 1); /* neither touch nor delete takes anything along */
+        setting(c, "cull_limit", dcache_int(0));
+        must_set(c, "m", dcache_int(1));
+        assert_int_equal(count_of(c), 2);
+        assert_counters_right(dir_of(state));
+    }
+}
+
+static void files_of_what_expired_go_with_a_write_to_the_memtable(void **state)
+{
+    dcache *c = cache_of(state);
+    int64_t end = os_monotonic() + 5000 * OS_MS;
+
+    setting(c, "memtable_size", dcache_int(1 << 20));
+    assert_int_equal(dcache_set(c, TEXT("large"), VALUE(large('a')), SET(.expire = 1)), 0);
+    os_clock_offset += 2;
+    must_set(c, "k", dcache_int(1));
+    while (count_files(dir_of(state)) > 0 && os_monotonic() < end)
+        os_sleep(OS_MS); /* it goes some 20 ms later by itself */
+    assert_int_equal(count_files(dir_of(state)), 0);
+    assert_int_equal(count_of(c), 1);
+    assert_counters_right(dir_of(state));
+}
+
+static void cache_at_its_limit_evicts_with_the_write_that_does_not_fit(void **state)
+{
+    static char data[1000];
+    dcache *c = cache_of(state);
+    int64_t limit = stats_of(c).db_bytes + 200000, last = 0;
+
+    setting(c, "memtable_size", dcache_int(1 << 20));
+    setting(c, "size_limit", dcache_int(limit));
+    for (int i = 0; i < 2000; i++) {
+        assert_int_equal(dcache_set(c, INT(i), BYTES(data, sizeof data), NULL), 0);
+        assert_int_equal(dcache_contains(c, INT(i)), 0);
+        if (i > 1000) /* at once, and for who looks at single keys too */
+            assert_int_equal(dcache_contains(c, INT(i - 300)), DCACHE_NOT_FOUND);
+        if (i % 100 == 0) {
+            assert_int_equal(dcache_volume(c, &last), 0);
+            assert_true(last <= limit);
+        }
+    }
+    assert_true(count_of(c) > 100);
+    assert_true(stats_of(c).evictions > 1700);
+    assert_counters_right(dir_of(state));
 }
 
 static void cull_removes_expired_items_then_what_is_too_much(void **state)
@@ -512,6 +585,9 @@ int main(void)
         TEST(set_many_brings_the_cache_within_its_limit_in_one_go),
         TEST(a_value_that_cannot_fit_is_refused_and_nothing_goes),
         TEST(one_write_removes_no_more_than_cull_limit),
+        TEST(writes_that_wait_in_the_memtable_take_along_what_had_expired),
+        TEST(files_of_what_expired_go_with_a_write_to_the_memtable),
+        TEST(cache_at_its_limit_evicts_with_the_write_that_does_not_fit),
         TEST(cull_removes_expired_items_then_what_is_too_much),
         TEST(no_policy_takes_a_pinned_item),
         TEST(expired_items_go_before_any_live_one),

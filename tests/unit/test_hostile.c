@@ -564,7 +564,6 @@ static void garbage_counters_in_the_segment_do_no_harm(void **state)
         atomic_store(&segment->memtable.append.waiting_since, INT64_MAX - i);
         atomic_store(&segment->memtable.foreign, INT64_MAX - i);
         atomic_store(&segment->memtable.turned, INT64_MIN + i);
-        atomic_store(&segment->memtable.unculled, UINT32_MAX);
         atomic_store(&segment->checkpointing, INT64_MAX - i);
         atomic_store(&segment->headroom, INT64_MAX - i);
         atomic_store(&segment->hits, UINT64_MAX - (unsigned)i);
