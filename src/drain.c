@@ -471,9 +471,16 @@ bool drain_is_due(struct store *store)
     return atomic_load(&store->watch.rescued) || memtable_dirty(&store->shared) > 0;
 }
 
+static bool is_removed(const struct store *store)
+{
+    struct stat st;
+
+    return os_fstat(store->files.dir, &st) == 0 && st.st_nlink == 0;
+}
+
 /* Whoever has a transaction open has drained before, and lets nobody publish: so who finds something
  * to be drained need not wait for its end, but perhaps for its beginning. */
-int drain_wait(struct store *store, int64_t deadline)
+static int wait_until_drained(struct store *store, int64_t deadline, bool leaving)
 {
     struct shared *shared = &store->shared;
     uint64_t target;
@@ -493,7 +500,7 @@ int drain_wait(struct store *store, int64_t deadline)
         if (rc == 0) {
             rc = drain_once(store, target, deadline);
             shared_unlock(shared);
-            if (rc == DCACHE_GONE)
+            if (rc == DCACHE_GONE && !(leaving && is_removed(store)))
                 rc = store_revive(store, generation, deadline);
             else
                 return rc;
@@ -502,4 +509,14 @@ int drain_wait(struct store *store, int64_t deadline)
             return rc;
     }
     return 0;
+}
+
+int drain_wait(struct store *store, int64_t deadline)
+{
+    return wait_until_drained(store, deadline, false);
+}
+
+int drain_before_leaving(struct store *store, int64_t deadline)
+{
+    return wait_until_drained(store, deadline, true);
 }

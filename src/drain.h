@@ -26,6 +26,9 @@ bool drain_is_due(struct store *store);
  * by whoever is at it or by this thread. Takes and lets go of the write lock, if need be. */
 int drain_wait(struct store *store, int64_t deadline);
 
+/* The same for who leaves: a directory that was removed does not come back for it. */
+int drain_before_leaving(struct store *store, int64_t deadline);
+
 /* Where a newcomer begins under least-frequently-used; `evictions` of this transaction. */
 int drain_initial_count(struct db *db, enum policy policy, int64_t evictions, int64_t *ret_count);
 

@@ -118,7 +118,8 @@ static void flush_notes(struct dcache *cache)
 static void flush_records(struct dcache *cache)
 {
     if (store_enter(cache->store) == 0)
-        (void)drain_wait(cache->store, os_deadline(cache->timeout < 1 ? cache->timeout : 1));
+        (void)drain_before_leaving(cache->store,
+                                   os_deadline(cache->timeout < 1 ? cache->timeout : 1));
 }
 
 static bool is_transaction(const struct dcache *handle)

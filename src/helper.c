@@ -151,8 +151,8 @@ static void drain_at_exit(void)
 {
     for (struct store *store = store_next(NULL); store; store = store_next(store))
         if (!store_is_stale(store) && !store->read_only)
-            (void)drain_wait(store,
-                             os_monotonic() + EXIT_PATIENCE); /* else the next who opens it */
+            (void)drain_before_leaving(store, os_monotonic() +
+                                                  EXIT_PATIENCE); /* else the next who opens it */
 }
 
 static void install(void)

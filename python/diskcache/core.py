@@ -474,7 +474,8 @@ class Cache(_Directory):
     @property
     def _con(self):
         """A connection of sqlite3 to the database, one for each thread. It is beside ours: it does
-        not see what a transaction of transact() has not committed."""
+        not see what a transaction of transact() has not committed. What waits in the memtable is
+        brought to the database before this returns."""
         local = self._local
         if getattr(local, 'pid', None) != os.getpid():
             local.con = None  # of before a fork: left alone
@@ -482,6 +483,7 @@ class Cache(_Directory):
         if local.con is None:
             path = op.join(self._directory, DBNAME)
             local.con = sqlite3.connect(path, timeout=self._timeout, isolation_level=None)
+        len(self)  # which drains
         return local.con
 
     @property

@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 import sqlite3
+import time
 import zlib
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -61,6 +62,17 @@ def query(directory, sql, *args):
     uri = 'file:%s?mode=ro' % (Path(directory) / 'cache.db')
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         return connection.execute(sql, args).fetchall()
+
+
+def within_50_ms(condition):
+    """Whether it comes true in the time in which 5.6.3 and the sqlite3 shell see what was written; with
+    some more, since the machine may be busy."""
+    end = time.monotonic() + 5
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 COLUMNS = (

@@ -12,6 +12,8 @@ import warnings
 import pytest
 
 import compare
+from differences import differs
+from packages import is_ours
 
 
 def test_set_get_and_the_operators(cache):
@@ -290,7 +292,9 @@ def test_transact_as_a_decorator(cache):
 
 
 def test_timeout_and_retry(package, tmp_path):
-    with package.Cache(tmp_path, timeout=0.02) as cache, compare.connected(tmp_path) as writer:
+    # With a memtable, small values do not wait for others: test_a_write_beside_a_foreign_lock.
+    off = {'memtable_size': 0} if is_ours(package) else {}
+    with package.Cache(tmp_path, timeout=0.02, **off) as cache, compare.connected(tmp_path) as writer:
         cache['k'] = 1
         writer.execute('BEGIN IMMEDIATE')
         begin = time.monotonic()
@@ -306,6 +310,30 @@ def test_timeout_and_retry(package, tmp_path):
         assert cache.get('k') == 1 and 'k' in cache and list(cache) == ['k']  # reads go on
         writer.rollback()
         assert (len(cache), compare.files(tmp_path)) == (1, [])
+
+
+def test_a_write_beside_a_foreign_lock(package, tmp_path):
+    with package.Cache(tmp_path, timeout=0.02) as cache, compare.connected(tmp_path) as writer:
+        cache['k'] = 1
+        len(cache)
+        writer.execute('BEGIN IMMEDIATE')
+        if is_ours(package):
+            assert differs('foreign-lock') and cache.set('k', 2) is True and cache['k'] == 2
+            for operation in (cache.transact().__enter__, lambda: cache.push(1), lambda: len(cache)):
+                with pytest.raises(package.Timeout):  # what needs SQLite waits as ever
+                    operation()
+            with pytest.raises(package.Timeout):  # and so does a write, when no more can wait
+                for number in range(100_000):
+                    cache.set(number, 'x' * 1000)
+            kept = number
+        else:
+            with pytest.raises(package.Timeout):
+                cache.set('k', 2)
+            kept = 0
+        writer.rollback()
+        assert len(cache) == kept + 1
+        assert compare.query(tmp_path, 'SELECT COUNT(*) FROM Cache') == [(kept + 1,)]
+        assert kept == 0 or cache[kept - 1] == 'x' * 1000
 
 
 def test_check(cache, package):
@@ -342,6 +370,7 @@ def test_foreign_rows_are_understood(cache):
     """What the sqlite3 shell does to the directory is seen at once."""
     cache['k'] = 'value'
     with compare.connected(cache.directory) as other:
+        assert compare.within_50_ms(lambda: other.execute('SELECT COUNT(*) FROM Cache').fetchone() == (1,))
         other.execute('UPDATE Cache SET value = "changed" WHERE key = "k"')
         other.execute('INSERT INTO Cache (key, raw, store_time, value, mode) VALUES ("s", 1, 0, 5, 1)')
         other.commit()

@@ -13,6 +13,7 @@ import time
 import pytest
 
 import compare
+import packages
 from packages import expect, is_ours
 
 
@@ -138,10 +139,24 @@ def test_the_directory_is_removed_under_an_open_cache(package, tmp_path):
     cache = package.Cache(directory)
     cache['before'] = 1
     shutil.rmtree(directory)
-    assert cache.set('after', 2) is True
+    assert cache.set('after', 2) is True and cache.get('after') == 2
+    if is_ours(package):
+        len(cache)  # a write makes the directory anew, or any operation that needs SQLite
     seen = directory.exists() and package.Cache(directory).get('after') == 2
     expect(package, seen, True, False)
     cache.close()
+
+
+def test_the_end_of_the_process_brings_no_removed_directory_back(tmp_path):
+    program = """
+import shutil, sys
+import packages
+cache = packages.ours.Cache(sys.argv[1])
+cache['k'] = 1
+shutil.rmtree(sys.argv[1])
+"""
+    packages.run(program, tmp_path / 'cache')
+    assert not (tmp_path / 'cache').exists()
 
 
 def test_memoize_takes_a_keyword_for_positional_arguments(cache, package):

@@ -380,6 +380,37 @@ static void waiting_for_pythons_sqlite3_ends_at_the_timeout(void **state)
     dcache_close(c);
 }
 
+/* A small value need not wait, until no more can. */
+static void what_cannot_be_drained_is_a_timeout_in_the_end(void **state)
+{
+    struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
+    struct dcache_setting setting = {.name = "memtable_size", .value = dcache_int(65536)};
+    int rc = 0, stored = 0;
+    struct child child;
+    int64_t count;
+    dcache *c;
+
+    (void)state;
+    options.timeout = 0.2;
+    options.settings = &setting;
+    options.settings_count = 1;
+    assert_int_equal(dcache_open(in("c"), &options, &c), 0);
+    assert_int_equal(put(c, "old", "value"), 0);
+    assert_int_equal(count_of(c), 1);
+    child = child_start(hold_foreign);
+    assert_int_equal(child_hear(&child), 'h');
+    for (; rc == 0 && stored < 10000; stored += rc == 0)
+        rc = put(c, in("%d", stored), "value");
+    assert_int_equal(rc, DCACHE_TIMEOUT);
+    assert_true(stored > 50);
+    assert_int_equal(dcache_count(c, &count), DCACHE_TIMEOUT);
+    child_say(&child, 'c');
+    assert_int_equal(child_end(&child), 0);
+    assert_int_equal(count_of(c), stored + 1);
+    assert_int_equal(put(c, "k", "v"), 0);
+    dcache_close(c);
+}
+
 /* ---- clocks ---- */
 
 static int put_for(dcache *c, const char *key, double seconds)
@@ -505,6 +536,7 @@ int main(void)
         TEST(waiting_for_a_transaction_ends_at_the_timeout),
         TEST(waiting_for_a_stopped_process_ends_at_the_timeout),
         TEST(waiting_for_pythons_sqlite3_ends_at_the_timeout),
+        TEST(what_cannot_be_drained_is_a_timeout_in_the_end),
         TEST(expiry_goes_by_the_stored_time_however_the_clock_jumps),
         TEST(clock_that_jumps_evicts_nothing_while_there_is_room),
         TEST(newcomer_stays_when_the_clock_has_gone_back),
