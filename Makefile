@@ -51,13 +51,13 @@ install: all
 # The long form: processes killed at random moments, everything at once for minutes.
 torture: ready-to-check
 	@scripts/build.sh plain
-	@build/plain/tests/torture --kills 300
+	@build/plain/tests/torture --kills 1000
 	@build/plain/tests/locks --kills 1000
 	@build/plain/tests/workqueue --kills 500
-	@TEST_MEMTABLE=33554432 build/plain/tests/torture --kills 1000
+	@TEST_MEMTABLE=0 build/plain/tests/torture --kills 300
 	@TEST_MEMTABLE=65536 build/plain/tests/torture --kills 300
-	@TEST_MEMTABLE=33554432 build/plain/tests/powercut --cases 10000
-	@TEST_MEMTABLE=33554432 build/plain/tests/history --seconds 10
+	@build/plain/tests/powercut --cases 10000
+	@build/plain/tests/history --seconds 10
 	@TEST_MEMTABLE=65536 build/plain/tests/history --seconds 10
 	@build/plain/tests/stress --processes 8 --seconds 60
 	@build/plain/tests/stress --threads 16 --seconds 60

@@ -68,12 +68,12 @@ class Family(Backend):
 
 
 class Ours(Family):
-    title, package = 'diskcache 6', 'diskcache'
+    title, package = 'diskcache 6, no memtable', 'diskcache'
+    settings = {'memtable_size': 0}
 
 
 class Memtable(Ours):
-    title = 'diskcache 6, memtable'
-    settings = {'memtable_size': 1 << 26}
+    title, settings = 'diskcache 6', {}
 
 
 class Original(Family):

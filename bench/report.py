@@ -148,11 +148,11 @@ What a write is worth differs, and so the columns above are not all of one kind:
 
 With its defaults:
 
-%(winners)s
-
-With the memtable:
-
 %(winners_memtable)s
+
+Without the memtable:
+
+%(winners)s
 
 What they do otherwise: lmdb, dbm.gnu and rocksdict look bytes up in memory of the process or in a mapped file, and know no
 types, expiry, sizes or eviction; dbm.gnu and rocksdict have the file to themselves, and rocksdict compresses. A

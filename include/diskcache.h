@@ -291,7 +291,7 @@ typedef struct dcache dcache; /* an open directory, or a transaction on one */
  *                           stores has none.)
  *   deque_maxlen -1         how many items the cache may have after a push to the queue NULL: those
  *                           beyond go, from the other side; -1: any number
- *   memtable_size 0         bytes of shared memory, at most, in which small values wait some 20 ms for
+ *   memtable_size 2^25      bytes of shared memory, at most, in which small values wait some 20 ms for
  *                           SQLite; 0: each write goes there at once. 64 KiB to 32 MiB make sense,
  *                           and are taken as they are used. Foreign processes and who opens with
  *                           NO_SHARED see a write within 50 ms, all others at once. The shards of

@@ -13,9 +13,9 @@ programs=$PWD/build/plain/tests
 jobs=$(nproc)
 
 builds='plain asan coverage'
-together='unit unit-memtable unit-smallest unit-asan coverage cli tidy layers lists exports length format shell install examples docs'
+together='unit unit-off unit-smallest unit-asan coverage cli tidy layers lists exports length format shell install examples docs'
 alone='python counts interop stress-processes stress-threads stress-fanout torture locks workqueue history
-    history-memtable stress-memtable torture-memtable locks-memtable workqueue-memtable powercut'
+    python-off interop-off history-off stress-off torture-off locks-off workqueue-off powercut'
 
 # The unit tests once more, but for the loops over faults, with that default of memtable_size.
 unit_with() {
@@ -25,36 +25,44 @@ unit_with() {
             grep -vx faults | sort -u)
 }
 
-# A program with a memtable of the usual size, and with one whose ring turns all the time.
-in_memtables() {
-    TEST_MEMTABLE=33554432 "$@" && TEST_MEMTABLE=65536 "$@"
+# A program without a memtable, and with one whose ring turns all the time.
+off_and_smallest() {
+    (export TEST_MEMTABLE=0 && "$@") && (export TEST_MEMTABLE=65536 && "$@")
 }
+
+interop() {
+    "$(scripts/oracle.sh)" tests/interop/interop.py "$programs/driver" --shim "$programs/dqs_off.so" "$@"
+}
+
+# What compares with 5.6.3, and is done once more off and at the smallest.
+comparing='test_differential_cache or test_differential_evict or test_differential_fanout'
+sections=theirs_then_ours,ours_then_theirs,incr,policies,evictions,seen_at_once,concurrent
 
 # The parts. A part passes when its command does.
 run_part() {
     case $1 in
     build-*) scripts/build.sh "${1#build-}" ;;
     unit) scripts/test.sh plain --num-processes 1 ;;
-    # With a memtable, which is off by default, and with one whose ring turns all the time.
-    unit-memtable) unit_with 33554432 ;;
+    unit-off) unit_with 0 ;;
     unit-smallest) unit_with 65536 ;;
     unit-asan) scripts/test.sh asan --num-processes 1 ;;
     coverage) scripts/test.sh coverage --num-processes 1 ;;
     cli) tests/cli/run.sh "$PWD/build/plain/diskcache" ;;
-    interop) "$(scripts/oracle.sh)" tests/interop/interop.py "$programs/driver" \
-        --shim "$programs/dqs_off.so" ;;
+    interop) interop ;;
     python) scripts/test_python.sh -q -n "$jobs" ;;
     counts) python3 tests/counts/counts.py "$programs/counts" ;;
     stress-processes) "$programs/stress" --processes 8 --seconds 5 ;;
     stress-threads) "$programs/stress" --threads 16 --seconds 5 ;;
     stress-fanout) "$programs/stress" --processes 8 --fanout 4 --seconds 5 ;;
     history) "$programs/history" && "$programs/history" --defect ;;
-    history-memtable) in_memtables "$programs/history" ;;
-    stress-memtable) in_memtables "$programs/stress" --processes 8 --seconds 4 ;;
-    torture-memtable) in_memtables "$programs/torture" --kills 30 ;;
-    locks-memtable) in_memtables "$programs/locks" --kills 15 ;;
-    workqueue-memtable) in_memtables "$programs/workqueue" --kills 15 ;;
-    powercut) in_memtables "$programs/powercut" --cases 400 && "$programs/powercut" --cases 80 --defect ;;
+    python-off) DISKCACHE_STEPS=10000 off_and_smallest scripts/test_python.sh -q -n "$jobs" -k "$comparing" ;;
+    interop-off) off_and_smallest interop --seconds 4 --only "$sections" ;;
+    history-off) off_and_smallest "$programs/history" ;;
+    stress-off) off_and_smallest "$programs/stress" --processes 8 --seconds 4 ;;
+    torture-off) off_and_smallest "$programs/torture" --kills 30 ;;
+    locks-off) off_and_smallest "$programs/locks" --kills 15 ;;
+    workqueue-off) off_and_smallest "$programs/workqueue" --kills 15 ;;
+    powercut) TEST_MEMTABLE=65536 "$programs/powercut" --cases 400 && "$programs/powercut" --cases 400 && "$programs/powercut" --cases 80 --defect ;;
     torture) "$programs/torture" --kills 30 ;;
     locks) "$programs/locks" --kills 30 ;;
     workqueue) "$programs/workqueue" --kills 30 ;;
@@ -95,7 +103,7 @@ if [ "${1:-}" = part ]; then
     run_part "$part" >"$logs/$part.log" 2>&1 </dev/null || status=$?
     case $part in
     unit) cat build/plain/meson-logs/testlog.txt >>"$logs/$part.log" ;;
-    unit-memtable) cat build/plain/meson-logs/memtable-33554432.txt >>"$logs/$part.log" ;;
+    unit-off) cat build/plain/meson-logs/memtable-0.txt >>"$logs/$part.log" ;;
     unit-smallest) cat build/plain/meson-logs/memtable-65536.txt >>"$logs/$part.log" ;;
     unit-asan) cat build/asan/meson-logs/testlog.txt >>"$logs/$part.log" ;;
     esac

@@ -58,7 +58,7 @@ static const struct known known[] = {
     {"disk_min_file_size", FIELD(min_file_size), 1 << 15, 0, INT64_MAX, NULL},
     {"disk_pickle_protocol", FIELD(pickle_protocol), 5, 0, 255, NULL},
     {"deque_maxlen", FIELD(deque_maxlen), -1, -1, INT64_MAX, NULL},
-    {"memtable_size", FIELD(memtable_size), 0, 0, INT64_MAX, NULL},
+    {"memtable_size", FIELD(memtable_size), 1 << 25, 0, INT64_MAX, NULL},
     {"checksums", FIELD(checksums), 0, 0, 1, NULL},
 };
 #define KNOWN (sizeof known / sizeof *known)

@@ -22,6 +22,7 @@ import tempfile
 TIMES = 200
 ATTEMPTS = 8
 MEMTABLE = {'TEST_MEMTABLE': str(32 << 20)}
+OFF = {'TEST_MEMTABLE': '0'}
 # With a memtable; a set now and then finds that a tick of the clock has passed, and looks around.
 LIMITS_MEMTABLE = {'get': 0.1, 'miss': 0.1, 'contains': 0.1, 'set': 1, 'incr': 1, 'delete': 1}
 # Of a hot get and a set with a memtable, as measured by callgrind where the library was compiled by
@@ -46,7 +47,7 @@ def strace(folder, *command, environment=None):
     memtable those of the program's own thread, not of the one that drains."""
     log = os.path.join(folder, 'strace.log')
     done = subprocess.run(
-        ['strace', *(['-f'] if environment is None else []), '-y', '-s', '16', '-o', log, *command],
+        ['strace', *([] if environment is MEMTABLE else ['-f']), '-y', '-s', '16', '-o', log, *command],
         stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
     )  # fmt: skip
     if done.returncode != 0:
@@ -62,9 +63,9 @@ def between_marks(calls):
     return calls[marks[0] + 1 : marks[1]]
 
 
-def per_operation(program, folder, limits=None, environment=None):
+def per_operation(program, folder, limits=None, environment=OFF):
     for operation, limit in (limits or LIMITS).items():
-        cache = os.path.join(folder, ('memtable-' if environment else 'per-') + operation)
+        cache = os.path.join(folder, ('memtable-' if environment is MEMTABLE else 'per-') + operation)
         times = 100 if operation == 'delete' else TIMES
         calls = between_marks(
             strace(folder, program, cache, operation, str(times), environment=environment)
@@ -73,7 +74,7 @@ def per_operation(program, folder, limits=None, environment=None):
         detail = ', '.join('%s %.2f' % (n, c / times) for n, c in names.most_common(8))
         mean = len(calls) / times
         check(mean <= limit, '%-8s %5.2f system calls (limit %g%s): %s' % (
-            operation, mean, limit, ', memtable' if environment else '', detail or 'none'))  # fmt: skip
+            operation, mean, limit, ', memtable' if environment is MEMTABLE else '', detail or 'none'))  # fmt: skip
 
 
 def with_memtable(program, folder):

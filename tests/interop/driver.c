@@ -69,6 +69,11 @@ static void open_cache(int shards)
         settings[options.settings_count].name = name;
         settings[options.settings_count++].value = parse_value(word());
     }
+    if (getenv("TEST_MEMTABLE") && options.settings_count < 16) {
+        settings[options.settings_count].name = "memtable_size";
+        settings[options.settings_count++].value = dcache_int(
+            strtoll(getenv("TEST_MEMTABLE"), NULL, 10));
+    }
     rc = shards < 0 ? dcache_open(directory, &options, &cache)
                     : dcache_open_fanout(directory, shards, &options, &cache);
     if (rc == 0) {

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 import compare
+import packages
 import twins
 from differences import differs
 from twins import any_expires, expires, flags, tags
@@ -56,7 +57,8 @@ class CacheTwins(twins.Twins):
     settings = {'disk_min_file_size': 64}
 
     def make(self, package, directory):
-        return package.Cache(directory, disk=getattr(package, self.disk), **self.settings)
+        return package.Cache(directory, disk=getattr(package, self.disk), **self.settings,
+                             **packages.memtable(package))  # fmt: skip
 
     def finish(self):
         self.both(len)

@@ -10,6 +10,7 @@ SPDX-License-Identifier: Apache-2.0
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+import packages
 import twins
 from differences import differs
 from test_differential_cache import same_rows
@@ -26,7 +27,8 @@ class Stored(twins.Twins):
     policy = 'least-recently-stored'
 
     def make(self, package, directory):
-        return package.Cache(directory, eviction_policy=self.policy, size_limit=LIMIT, cull_limit=1)
+        return package.Cache(directory, eviction_policy=self.policy, size_limit=LIMIT, cull_limit=1,
+                             **packages.memtable(package))  # fmt: skip
 
     def tick(self):
         """No two times are the same, so that the order of eviction is defined."""

@@ -9,6 +9,7 @@ import pickle
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+import packages
 import twins
 from differences import differs
 from test_differential_cache import SMALL, same_rows
@@ -23,7 +24,8 @@ class FanoutTwins(twins.Twins):
     settings = {'disk_min_file_size': 64, 'statistics': 1}
 
     def make(self, package, directory):
-        return package.FanoutCache(directory, shards=SHARDS, timeout=1, **self.settings)
+        return package.FanoutCache(directory, shards=SHARDS, timeout=1, **self.settings,
+                                   **packages.memtable(package))  # fmt: skip
 
     def finish(self):
         self.both(lambda cache: [str(warning.message) for warning in cache.check()])

@@ -346,6 +346,7 @@ def test_checksums_of_rows_are_nothing_to_5_6_3(ours, tmp_path):
 def test_an_altered_row_with_a_checksum_is_missing(ours, tmp_path):
     with ours.Cache(tmp_path, checksums=1) as cache:
         cache['k'] = {'a': [1, 2]}
+        assert len(cache) == 1  # in SQLite
         with sqlite3.connect(tmp_path / 'cache.db') as database:
             database.execute('UPDATE Cache SET value = ?', (pickle.dumps({'a': [1, 3]}),))
         assert cache.get('k') is None and cache.stats().damaged == 1
