@@ -211,9 +211,15 @@ void db_drop_statements(struct db *db)
     db->page = NULL;
 }
 
+/* The last connection to a database removes its log, by name; after the database was replaced, that would be
+ * the log of the new one, with what is in it. */
 void db_close(struct db *db)
 {
+    int persist = 1;
+
     db_drop_statements(db);
+    if (db->handle && db_has_moved(db))
+        (void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
     (void)sqlite3_close(db->handle); /* no statement is left that it could refuse for */
     db->handle = NULL;
 }
