@@ -296,7 +296,8 @@ static struct passing pass(enum dcache_lock_kind kind, void (*how)(void))
     else
         assert_int_equal(child_end(&p.giver), -SIGKILL);
     assert_int_equal(child_hear(&p.taker), 'g');
-    assert_int_equal(count_lagging(), 1);
+    /* 0: the taker was just looking for itself, in a transaction, and has stored it. */
+    assert_in_range(count_lagging(), 0, 1);
     assert_int_equal(count_of(cache), 1); /* which is all that 5.6.3 looks at */
     assert_int_equal(state_of(inherited).pid, p.taker.pid);
     assert_int_equal(state_of(inherited).holds, 1);
