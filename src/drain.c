@@ -383,8 +383,8 @@ int drain_slice(struct store *store, struct db *db, uint64_t target, bool append
     struct drain d = {.store = store, .table = &store->shared, .db = db};
 
     /* What is before `target` may have been stored after the directory or its database was found to be
-     * another: then this connection is to that of before. */
-    if (db->generation != atomic_load(&store->pool.generation))
+     * another, or by who has read that one already: then this connection is to that of before. */
+    if (db->generation != atomic_load(&store->pool.generation) || db_has_moved(db))
         return DCACHE_GONE;
     return slice(&d, target, appending);
 }
