@@ -472,6 +472,19 @@ static void what_was_forged_behind_the_last_record_is_taken_back(void **state)
     assert_true(found("l", "w"));
 }
 
+/* What waits in the memtable went with it. */
+static void closing_brings_no_removed_directory_back(void **state)
+{
+    dcache *c = NULL;
+
+    (void)state;
+    assert_int_equal(open_setting(in("c"), "memtable_size", dcache_int(1 << 20), &c), 0);
+    assert_int_equal(put(c, "k", "v"), 0);
+    remove_tree(in("c"));
+    dcache_close(c);
+    assert_int_equal(access(in("c"), F_OK), -1);
+}
+
 /* ---- threads ---- */
 
 #define KEYS 40
@@ -563,6 +576,7 @@ int main(void)
         TABLE_TEST(what_the_dead_have_left_is_listed_anew),
         TABLE_TEST(ring_that_is_not_sound_is_not_inherited),
         TABLE_TEST(what_was_forged_behind_the_last_record_is_taken_back),
+        TEST(closing_brings_no_removed_directory_back),
         TABLE_TEST(readers_beside_a_writer_see_whole_records_that_never_go_back),
     };
 

@@ -663,19 +663,6 @@ static void removed_directory_is_empty_to_a_reader(void **state)
     dcache_close(c);
 }
 
-/* What waits in the memtable went with it. */
-static void closing_brings_no_removed_directory_back(void **state)
-{
-    dcache *c = NULL;
-
-    (void)state;
-    assert_int_equal(open_setting(cache(), "memtable_size", dcache_int(1 << 20), &c), 0);
-    assert_int_equal(put(c, "k", "v"), 0);
-    remove_tree(cache());
-    dcache_close(c);
-    assert_int_equal(access(cache(), F_OK), -1);
-}
-
 static void directory_that_cannot_be_made_anew_is_an_error_until_it_can(void **state)
 {
     dcache *c;
@@ -793,7 +780,6 @@ int main(void)
         TEST(rollback_in_the_child_undoes_nothing_of_the_parent),
         TEST(removed_directory_is_made_anew_by_a_write),
         TEST(removed_directory_is_empty_to_a_reader),
-        TEST(closing_brings_no_removed_directory_back),
         TEST(directory_that_cannot_be_made_anew_is_an_error_until_it_can),
         TEST(transaction_in_a_removed_directory_is_no_success),
         TEST(replaced_database_is_noticed_within_a_moment),
