@@ -80,8 +80,12 @@ static int drain(struct store *store, int *ret_frames)
     if (store_is_gone(store, db))
         rc = DCACHE_GONE; /* made anew by whoever comes with an operation */
     vfs_leave_out(db->file, true);
-    while (rc == 0 && memtable_dirty(&store->shared) > 0 && atomic_load(&m->drained) < target)
+    while (rc == 0 && memtable_dirty(&store->shared) > 0 && atomic_load(&m->drained) < target) {
         rc = drain_slice(store, db, target, false);
+        /* Who waits for the lock, be it because too much is dirty, goes on with it himself. */
+        if (atomic_load(&store->shared.segment->lock.waiting_since) != 0)
+            break;
+    }
     if (rc == 0)
         renew_room(store, db, before);
     if (rc == 0)
