@@ -15,14 +15,18 @@ static bool begins_run(const struct shared *shared, const struct ring_header *h,
 bool memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target, int most,
                            uint64_t *ret_end)
 {
-    uint64_t at = begin;
     struct ring_header h;
+    uint64_t at = begin;
+    int beyond = most + MEMTABLE_GROUP_MOST - 1;
+    bool more = false; /* M4 */
 
     if (!ring_is_part(begin, target, ring_capacity(shared)))
         return false;
-    for (int n = 0; at < target && n < most; at += h.size) {
+    for (int n = 0; at < target && n < (more ? beyond : most); at += h.size) {
         if (!ring_read(shared, at, target, &h))
             break;
+        if (h.kind != RING_PAD)
+            more = h.flags & MEMTABLE_MORE;
         if (h.kind != RING_PAD && !(h.flags & MEMTABLE_CLEAN))
             n += begins_run(shared, &h, begin);
     }

@@ -130,7 +130,9 @@ static int read_row(dcache *cache, const struct item *item, unsigned flags, stru
 {
     struct hot_look look = hot_look_new(cache, item, flags);
     bool asked = hot_may_ask(cache);
-    int rc = asked ? hot_ask(&look, ret_row) : HOT_PASS;
+    int rc = asked          ? hot_ask(&look, ret_row)
+             : cache->scope ? hot_look_in_scope(&look, ret_row)
+                            : HOT_PASS;
     struct db *db;
 
     while (rc == HOT_PASS || rc == ROW_AGAIN) {

@@ -3,6 +3,7 @@
  * A first look takes no lock and may be deceived by writes going on. Only if it finds something does
  * a second look, under the write lock, decide: there no file of ours is without its row, unless its
  * writer is dead (F1). */
+#include "read.h"
 #include "check.h"
 
 #include "sum.h"

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 #define SLICE 256 /* records in one transaction: other writers get their turn in between */
+#define SLICE_MOST (SLICE + MEMTABLE_GROUP_MOST) /* M4: no slice ends in a group */
 #define FEW 8192  /* bytes that may be left to be drained while writers wait */
 #define EXPIRED_MOST (2 * SLICE) /* items that go with the records of a slice */
 #define BATCH 64
 #define PATIENCE (100 * OS_MS)
+#define TURN (5 * OS_MS) /* longer than that, only a transaction has the append lock */
 #define STEP (2 * OS_MS) /* of waiting for the lock, before looking whether it is still needed */
 
 #define FORGED 1 /* records have changed while they were read */
@@ -23,10 +25,10 @@ struct drain {
     int64_t expired;     /* rows removed because of that */
     double soonest;      /* expiry of any row, or before; 0: not known */
     size_t rows, files;
-    uint64_t position[SLICE];         /* of the record that became a row ... */
-    int64_t rowid[SLICE];             /* ... with this id */
-    int64_t note[SLICE];              /* ... and before that, for notes, this one */
-    char *file[SLICE + EXPIRED_MOST]; /* of a row that was replaced or removed */
+    uint64_t position[SLICE_MOST]; /* of the record that became a row ... */
+    int64_t rowid[SLICE_MOST];     /* ... with this id */
+    int64_t note[SLICE_MOST];      /* ... and before that, for notes, this one */
+    char *file[SLICE_MOST + EXPIRED_MOST]; /* of a row that was replaced or removed */
 };
 
 static int run(struct db *db, int statement)
@@ -266,7 +268,7 @@ static int apply_slice(struct drain *d, uint64_t begin, uint64_t end)
     int rc = 0, n = 0;
 
     for (uint64_t at = begin; rc == 0 && at < end; at += record.size) {
-        if (!memtable_read_dirty(d->table, at, begin, end, &record) || n == SLICE)
+        if (!memtable_read_dirty(d->table, at, begin, end, &record) || n == SLICE_MOST)
             return FORGED;
         if (record.kind != MEMTABLE_UNKNOWN) {
             rc = apply(d, &record);
@@ -289,15 +291,15 @@ static int settle(struct drain *d, bool appending)
 
     if (commits == atomic_load(&shared->segment->memtable.known))
         return 0;
+    /* A transaction that has it, and perhaps wants the write lock, publishes nothing that does not yield:
+     * it looks at `floor` (G1). */
     if (!appending)
-        rc = memtable_lock(shared, d->db->deadline);
-    if (rc < 0)
-        return rc;
+        rc = memtable_lock(shared, os_monotonic() + TURN);
     memtable_settle(shared, commits);
     memtable_note_foreign(shared);
-    if (!appending)
+    if (!appending && rc == 0)
         memtable_unlock(shared);
-    return 0;
+    return rc == DCACHE_CALLBACK ? rc : 0;
 }
 
 /* What was read between the statement and now. (By whom has seen the record before, and notes it later
@@ -413,22 +415,32 @@ static int rescue(struct store *store, struct db *db)
 
 /* ---- until nothing is left ---- */
 
+int drain_rest(struct store *store, struct db *db)
+{
+    struct shared *shared = &store->shared;
+    int rc = 0;
+
+    while (rc == 0 && memtable_dirty(shared) > 0)
+        rc = drain_slice(store, db, atomic_load(&shared->segment->memtable.tail), true);
+    return rc;
+}
+
 int drain_all(struct store *store, struct db *db, int64_t deadline)
 {
     struct shared *shared = &store->shared;
     struct shared_memtable *m = &shared->segment->memtable;
     uint64_t target = memtable_published(shared, os_monotonic() + PATIENCE);
+    int64_t turn = os_monotonic() + TURN;
     int rc = rescue(store, db);
 
     /* Most of it while writers go on; of what they add meanwhile, they have to wait for the rest. */
     while (rc == 0 && memtable_dirty(shared) > FEW && atomic_load(&m->drained) < target)
         rc = drain_slice(store, db, target, false);
     if (rc == 0)
-        rc = memtable_lock(shared, deadline);
+        rc = memtable_lock(shared, deadline < turn ? deadline : turn);
     if (rc < 0)
-        return rc;
-    while (rc == 0 && memtable_dirty(shared) > 0)
-        rc = drain_slice(store, db, atomic_load(&m->tail), true);
+        return rc == DCACHE_TIMEOUT && turn < deadline ? DRAIN_HELD : rc;
+    rc = drain_rest(store, db);
     if (rc < 0)
         memtable_unlock(shared);
     return rc;

@@ -16,8 +16,13 @@ int drain_slice(struct store *store, struct db *db, uint64_t target, bool append
 /* Whether the database can be written to at all: 0, or why not. Under the write lock. */
 int drain_try(struct db *db);
 
-/* The same until nothing is dirty and the append lock is held, so that nothing becomes dirty. */
+/* The same until nothing is dirty and the append lock is held, so that nothing becomes dirty. DRAIN_HELD:
+ * a transaction has it that may want the write lock, which is to be let go of until it has ended. */
+#define DRAIN_HELD 1
 int drain_all(struct store *store, struct db *db, int64_t deadline);
+
+/* The same for who has the append lock already. */
+int drain_rest(struct store *store, struct db *db);
 
 /* Whether there is anything to be drained by this process. */
 bool drain_is_due(struct store *store);

@@ -2,7 +2,7 @@
 #ifndef ENTRY_H
 #define ENTRY_H
 
-#include "txn.h"
+#include "read.h"
 
 /* Options of a caller, perhaps of an older or newer header: the part that both know. */
 #define ENTRY_OPTIONS(type, local, given)       \

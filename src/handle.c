@@ -2,6 +2,7 @@
 #include "handle.h"
 #include "entry.h"
 #include "helper.h"
+#include "hot.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -207,6 +208,14 @@ static void init_scope(struct dcache *handle, struct dcache *parent, double time
     handle->scope->deadline = deadline;
 }
 
+/* In the memtable if that may be, else in SQLite. */
+static int begin_scope(struct txn *scope)
+{
+    int rc = hot_begin(scope);
+
+    return rc == HOT_PASS ? txn_start(scope) : rc;
+}
+
 static int begin_one(struct dcache *cache, double timeout, int64_t deadline,
                      struct dcache **ret_txn)
 {
@@ -225,7 +234,7 @@ static int begin_one(struct dcache *cache, double timeout, int64_t deadline,
     init_scope(handle, cache, timeout, deadline);
     if (cache->scope)
         pthread_mutex_lock(&cache->root->mutex);
-    rc = txn_start(handle->scope);
+    rc = begin_scope(handle->scope);
     if (rc == 0 && cache->scope)
         cache->child = handle;
     else if (rc == 0)
@@ -286,6 +295,7 @@ static void forget(struct txn *txn)
         free(txn->dropped[i]);
     free(txn->made);
     free(txn->dropped);
+    group_free(txn->group);
 }
 
 static bool is_forked(struct dcache *txn)
@@ -310,6 +320,13 @@ static void orphan(struct dcache *txn)
     txn->orphaned = true;
 }
 
+static int finish_scope(struct txn *scope)
+{
+    int rc = hot_commit(scope);
+
+    return rc == HOT_PASS ? txn_finish(scope) : rc;
+}
+
 static int end(struct dcache *txn, bool commit)
 {
     struct dcache *root = txn->root;
@@ -329,10 +346,10 @@ static int end(struct dcache *txn, bool commit)
     if (outermost)
         atomic_store(&txn->store->owner, 0);
     /* Single operations look when they begin; a transaction may have been open for hours. */
-    if (commit && outermost && db_has_moved(txn->scope->db))
+    if (commit && outermost && txn_has_moved(txn->scope))
         rc = os_fail(DCACHE_GONE, "the cache directory was removed: %s", txn->store->path);
     else if (commit)
-        rc = txn_finish(txn->scope);
+        rc = finish_scope(txn->scope);
     if (txn->scope->open)
         txn_undo(txn->scope);
     txn_end(txn->scope);
@@ -353,7 +370,7 @@ static int may_commit(struct dcache *txn)
     pthread_mutex_lock(&txn->root->mutex);
     if (txn->orphaned || txn_is_aborted(txn->scope))
         rc = os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
-    else if (txn->root == txn && db_has_moved(txn->scope->db))
+    else if (txn->root == txn && txn_has_moved(txn->scope))
         rc = os_fail(DCACHE_GONE, "the cache directory was removed: %s", txn->store->path);
     pthread_mutex_unlock(&txn->root->mutex);
     return rc;

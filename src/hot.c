@@ -96,9 +96,7 @@ static int lock(struct store *store, int64_t deadline)
 
     if (memtable_try(&store->shared))
         return 0;
-    rc = store_owned_here(store)
-             ? os_fail(DCACHE_TIMEOUT, "this thread has another transaction open")
-             : memtable_lock(&store->shared, deadline);
+    rc = store_owned_here(store) ? os_fail_deadlock() : memtable_lock(&store->shared, deadline);
     if (rc == DCACHE_TIMEOUT)
         atomic_fetch_add(&store->shared.segment->timeouts, 1);
     return rc;
@@ -115,25 +113,22 @@ static bool is_foreign_at_work(struct store *store)
 }
 
 /* The append lock, where writing to the memtable is the thing to do; else HOT_PASS. */
-static int begin(struct hot_look *look, int64_t deadline)
+static int enter(struct dcache *cache, int64_t deadline)
 {
-    struct row key_only = {.key = look->key.key};
-    struct dcache *cache = look->cache;
     struct store *store = cache->store;
     int rc = store_enter(store);
 
     if (rc < 0)
         return rc;
     /* A handle that is told what its writes leave (left.h) is told by their commits. */
-    if (cache->scope || cache->leave || !store_uses_memtable(store) || store->gone ||
-        store_seems_removed(store) || !store_settings_current(store) ||
+    if (cache->leave || !store_uses_memtable(store) || store->gone || store_seems_removed(store) ||
+        !store_settings_current(store) ||
         memtable_is_shunned(&store->shared) || !helper_start(store))
         return HOT_PASS;
     store_watch(store);
     if (!memtable_exists(&store->shared))
         make_ring(store);
-    if (!memtable_exists(&store->shared) || store->shared.segment->memtable.trouble != 0 ||
-        !memtable_fits(&store->shared, &key_only))
+    if (!memtable_exists(&store->shared) || store->shared.segment->memtable.trouble != 0)
         return HOT_PASS;
     if (is_crowded(&store->shared)) {
         rc = relieve(store, deadline);
@@ -152,6 +147,47 @@ static int begin(struct hot_look *look, int64_t deadline)
     return 0;
 }
 
+/* The mutex of a transaction that is in the memtable, and for certain has the append lock; else HOT_PASS. */
+static int enter_scope(struct dcache *cache)
+{
+    int rc = store_enter(cache->store);
+
+    if (rc < 0)
+        return rc;
+    if (cache->fork_generation != atomic_load(&cache->store->fork_generation))
+        return HOT_PASS; /* and there it is told what is wrong */
+    pthread_mutex_lock(&cache->root->mutex);
+    if (!cache->child && txn_group(cache->scope))
+        return 0;
+    pthread_mutex_unlock(&cache->root->mutex);
+    return HOT_PASS;
+}
+
+static int begin(struct hot_look *look, int64_t deadline)
+{
+    return look->cache->scope ? enter_scope(look->cache) : enter(look->cache, deadline);
+}
+
+/* With another outcome than a publication. */
+static int let_go(struct hot_look *look, int rc)
+{
+    if (look->cache->scope)
+        pthread_mutex_unlock(&look->cache->root->mutex);
+    else
+        memtable_unlock(&look->cache->store->shared);
+    return rc;
+}
+
+static int publish_in_scope(struct hot_look *look, enum memtable_kind kind, unsigned flags,
+                            const struct row *row)
+{
+    struct dcache *cache = look->cache;
+    int rc = group_add(txn_group(cache->scope), &cache->store->shared, &look->key, kind, flags,
+                       row);
+
+    return let_go(look, rc == GROUP_FULL ? HOT_PASS : rc);
+}
+
 /* Publish, and let go of the lock. */
 static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flags,
                    const struct row *row, int64_t deadline)
@@ -162,10 +198,10 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
 
     /* Near the limit of size somebody may have to go, and that is seen at once: the long way. */
     if ((flags & MEMTABLE_CULLS) &&
-        !evict_takes_room(store, (int64_t)memtable_bytes(row) + ROW_OVERHEAD)) {
-        memtable_unlock(&store->shared);
-        return HOT_PASS;
-    }
+        !evict_takes_room(store, (int64_t)memtable_bytes(row) + ROW_OVERHEAD))
+        return let_go(look, HOT_PASS);
+    if (look->cache->scope)
+        return publish_in_scope(look, kind, flags, row);
     done = memtable_append(&store->shared, &look->key, kind, flags, row);
     memtable_unlock(&store->shared);
     if (done) {
@@ -176,6 +212,73 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
     if (rc < 0 && rc != DCACHE_GONE)
         return rc;
     return rc == 0 && look->refused++ < REFUSALS ? HOT_AGAIN : HOT_PASS;
+}
+
+/* ---- transactions ---- */
+
+static int begin_inner(struct txn *txn)
+{
+    struct dcache *outer = txn->cache;
+
+    if (outer->fork_generation != atomic_load(&outer->store->fork_generation) || outer->child ||
+        !txn_group(txn))
+        return HOT_PASS;
+    txn->mark = txn_group(txn)->count;
+    txn->open = true;
+    return 0;
+}
+
+int hot_begin(struct txn *txn)
+{
+    struct dcache *cache = txn->cache;
+    unsigned carried = atomic_load(&cache->carried), generation = cache->store->pool.generation;
+    int rc;
+
+    if (txn->outer)
+        return begin_inner(txn);
+    if (carried > 0) {
+        atomic_store(&cache->carried, carried - 1);
+        return HOT_PASS;
+    }
+    rc = enter(cache, txn->deadline);
+    if (rc != 0)
+        return rc;
+    txn->group = group_new(&cache->store->shared, generation);
+    txn->open = txn->group != NULL;
+    if (txn->open)
+        return 0;
+    memtable_unlock(&cache->store->shared);
+    return DCACHE_NOMEM;
+}
+
+/* What it has read may have changed, if a foreign process has committed meanwhile; then the change of that
+ * process is as lost as if it had been a moment earlier, and at once. */
+static bool may_publish(struct store *store, const struct group *group)
+{
+    const struct shared_memtable *m = &store->shared.segment->memtable;
+
+    return atomic_load(&m->floor) == group->floor && !is_foreign_at_work(store) &&
+           atomic_load(&m->trouble) == 0 && store_settings_current(store);
+}
+
+int hot_commit(struct txn *txn)
+{
+    struct dcache *cache = txn->cache;
+    struct store *store = cache->store;
+    struct group *group = txn_group(txn);
+    int rc;
+
+    if (!group || txn->outer)
+        return HOT_PASS;
+    if (group->count == 0 || (may_publish(store, group) && group_publish(group, &store->shared))) {
+        txn_drop_group(txn);
+        txn->open = false;
+        atomic_store(&cache->carry, 0);
+        helper_stir(store);
+        return 0;
+    }
+    rc = txn_carry(txn, os_deadline(cache->timeout));
+    return rc < 0 ? rc : HOT_PASS;
 }
 
 /* ---- looking ---- */
@@ -273,7 +376,9 @@ int hot_ask(struct hot_look *look, struct row *ret_row)
 {
     struct store *store = look->cache->store;
     unsigned flags = look->flags & DCACHE_NO_VALUE ? MEMTABLE_NO_VALUE : 0, views;
-    struct shared *table = look->cache->scope ? NULL : store_table(store, &views);
+    struct shared *table = look->cache->scope && !txn_group(look->cache->scope)
+                               ? NULL
+                               : store_table(store, &views);
     int rc;
 
     if (!table || !store_uses_memtable(store))
@@ -345,14 +450,29 @@ int hot_tell(struct hot_look *look, int rc, struct row *row)
     return answer(look, row);
 }
 
+static int ask_group(struct hot_look *look, struct row *ret_row)
+{
+    unsigned flags = look->flags & DCACHE_NO_VALUE ? MEMTABLE_NO_VALUE : 0;
+    int rc;
+
+    if (!look->cache->scope)
+        return HOT_PASS;
+    rc = group_find(txn_group(look->cache->scope), &look->key, flags, &look->record);
+    if (rc < 0 || look->record.kind == MEMTABLE_UNKNOWN)
+        return rc < 0 ? rc : HOT_PASS;
+    return answer(look, ret_row);
+}
+
 /* What is under a key, with the append lock held: so it stays. */
 static int current(struct hot_look *look, int64_t deadline, struct row *ret_row)
 {
     struct store *store = look->cache->store;
     struct memtable_record *record = &look->record;
-    int rc = hot_ask(look, ret_row);
+    int rc = ask_group(look, ret_row);
     struct db *db;
 
+    if (rc == HOT_PASS)
+        rc = hot_ask(look, ret_row);
     if (rc != HOT_PASS)
         return rc;
     rc = store_borrow(store, deadline, &db);
@@ -368,12 +488,6 @@ static int current(struct hot_look *look, int64_t deadline, struct row *ret_row)
     }
     row_clear(ret_row);
     return answer(look, ret_row);
-}
-
-static int let_go(struct hot_look *look, int rc)
-{
-    memtable_unlock(&look->cache->store->shared);
-    return rc;
 }
 
 /* ---- operations ---- */
@@ -426,14 +540,25 @@ int hot_put(struct dcache *cache, const struct item *item, unsigned flags, bool 
     return rc;
 }
 
+int hot_look_in_scope(struct hot_look *look, struct row *ret_row)
+{
+    int rc = enter_scope(look->cache);
+
+    if (rc != 0)
+        return rc;
+    return let_go(look, current(look, os_deadline(look->cache->timeout), ret_row));
+}
+
 /* A live row without a file, and the append lock. */
 static int begin_live(struct hot_look *look, int64_t deadline, struct row *row)
 {
+    struct row key_only = {.key = look->key.key};
     int rc = begin(look, deadline);
 
     if (rc != 0)
         return rc;
-    rc = current(look, deadline, row);
+    rc = memtable_fits(&look->cache->store->shared, &key_only) ? current(look, deadline, row)
+                                                               : HOT_PASS;
     if (rc == 0 && (row->filename || row->damaged || row_is_pinned(row)))
         rc = HOT_PASS;
     else if (rc == 0 && !row_is_live(row))
@@ -457,7 +582,7 @@ int hot_touch(struct dcache *cache, const struct item *item, double expire_time,
     struct row row = {0};
     int rc;
 
-    if (cache->scope || counts_matter(cache))
+    if (counts_matter(cache))
         return HOT_PASS;
     do {
         rc = begin_live(&look, deadline, &row);
@@ -478,8 +603,6 @@ int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_ro
     struct row row = {0};
     int rc;
 
-    if (cache->scope)
-        return HOT_PASS;
     do {
         struct row nothing = {.store_time = os_now()};
 
@@ -501,7 +624,7 @@ int hot_incr_begin(struct dcache *cache, struct hot_look *look, int64_t deadline
 {
     int rc;
 
-    if (cache->scope || counts_matter(cache))
+    if (counts_matter(cache))
         return HOT_PASS;
     rc = begin(look, deadline);
     if (rc != 0)

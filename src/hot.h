@@ -1,7 +1,7 @@
 /* hot.h - single keys in the memtable: each function is an operation's short way.
  *
  * HOT_PASS means that it is not for here, and nothing has been done: the caller takes the long way,
- * through SQLite. That is so in a transaction, where there is no memtable or none is wanted, for
+ * through SQLite. That is so in a transaction of SQLite, where there is no memtable or none is wanted, for
  * values in files, for values too large for the ring, and for what is pinned: those are locks, which
  * 5.6.3 has to see at once. */
 #ifndef HOT_H
@@ -50,6 +50,15 @@ int hot_touch(struct dcache *cache, const struct item *item, double expire_time,
 /* Remove a live item; its row is handed back if `ret_row` is not NULL. Fails: NOT_FOUND. */
 int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_row,
                int64_t deadline);
+
+/* Transactions, T6 of txn.h. Begin: in the memtable, with the append lock; an inner one in the group of
+ * the one around it. Commit: publish what it has written; of a transaction that is SQLite's, or has to
+ * be, HOT_PASS. Rolling back is txn_undo(). */
+int hot_begin(struct txn *txn);
+int hot_commit(struct txn *txn);
+
+/* A key as a transaction that is in the memtable sees it: the row, NOT_FOUND, or HOT_PASS. */
+int hot_look_in_scope(struct hot_look *look, struct row *ret_row);
 
 /* For incr. Begin: what is under a key (`*ret_row` empty: nothing), and the append lock. End: store
  * `row` in its place (NULL: leave it), and let go of the lock. HOT_AGAIN: the ring was full, begin

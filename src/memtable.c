@@ -10,6 +10,7 @@
 #define STEP_BACK 60                  /* seconds */
 #define LARGEST_PART 16               /* of the ring for one record */
 #define TURNS_MOST 1000               /* of the ring, while one record is read */
+#define SPINS 2000                    /* before a reader takes the lock to see what keeps a group */
 
 bool memtable_exists(const struct shared *shared)
 {
@@ -118,6 +119,22 @@ static bool is_overtaken(const struct shared_memtable *m, uint64_t position, uin
     return ring_acquire(&m->known) != commits || position < ring_acquire(&m->floor);
 }
 
+/* M4. Who cannot lock cannot repair either, and goes by what SQLite says if the author has died. */
+static bool await_group(struct shared *shared, uint64_t position)
+{
+    struct shared_memtable *m = ring_state(shared);
+    int64_t end = os_monotonic() + PATIENCE;
+
+    for (int i = 0; i < SPINS && ring_acquire(&m->visible) <= position; i++)
+        os_relax();
+    while (ring_acquire(&m->visible) <= position && os_monotonic() < end)
+        if (shared->view)
+            os_sleep(OS_MS);
+        else if (memtable_lock(shared, end) == 0)
+            memtable_unlock(shared);
+    return ring_acquire(&m->visible) > position;
+}
+
 /* One look through the bucket. 1: all of it was there, and nothing was found. */
 static int look(struct shared *shared, const struct memtable_key *key, bool with_value,
                 struct memtable_record *record, bool *ret_again)
@@ -140,6 +157,11 @@ static int look(struct shared *shared, const struct memtable_key *key, bool with
             if (*ret_again)
                 return 0;
             continue;
+        }
+        if ((h.flags & MEMTABLE_GROUP) &&
+            ring_acquire(&ring_state(shared)->visible) <= ring_position(slot)) {
+            *ret_again = await_group(shared, ring_position(slot));
+            return *ret_again ? 0 : 1;
         }
         rc = copy_record(shared, ring_position(slot), capacity, &h, &key->given, with_value,
                          record);
@@ -264,13 +286,13 @@ static void list_again(struct shared *shared)
             ring_release(&m->tail, at);
         return;
     }
-    for (; at < tail; at += h.size, ring_release(&m->visible, at)) {
+    for (; at < tail; at += h.size) {
         const ring_word *data = ring_record(shared, at, ring_capacity(shared)) + RING_WORDS;
         struct memtable_key key;
 
         if (!ring_read(shared, at, tail, &h)) {
             ring_release(&m->tail, at);
-            return;
+            break;
         }
         if (h.kind == RING_PAD)
             continue;
@@ -280,6 +302,7 @@ static void list_again(struct shared *shared)
         key.hash = h.hash;
         list(shared, &key, at);
     }
+    ring_release(&m->visible, at);
 }
 
 bool memtable_try(struct shared *shared)
@@ -463,29 +486,130 @@ static struct ring_header header_of(const struct memtable_key *key, enum memtabl
     return h;
 }
 
+/* What is left of the ring before it begins anew, if a record does not fit there. */
+static uint64_t pad_before(uint64_t position, uint64_t size, uint64_t capacity)
+{
+    uint64_t to_end = capacity - (position & (capacity - 1));
+
+    return to_end < size ? to_end : 0;
+}
+
+static void write_pad(struct shared *shared, uint64_t position, uint64_t size, uint64_t capacity)
+{
+    struct ring_header nothing = {.size = (uint32_t)size, .kind = RING_PAD};
+
+    if (size > 0)
+        write_words(ring_record(shared, position, capacity), nothing.words, 1);
+}
+
 bool memtable_append(struct shared *shared, const struct memtable_key *key, enum memtable_kind kind,
                      unsigned flags, const struct row *row)
 {
     struct shared_memtable *m = ring_state(shared);
     uint64_t capacity = ring_capacity(shared), tail = ring_load(&m->tail),
-             size = bytes(&key->key, row);
-    uint64_t to_end = capacity - (tail & (capacity - 1)), pad = to_end < size ? to_end : 0;
+             size = bytes(&key->key, row), pad = pad_before(tail, size, capacity);
     struct ring_header h = header_of(key, kind, flags, row, size);
     ring_word *place = make_room(shared, capacity, pad + size) ? place_of(shared, key, &h.previous)
                                                                : NULL;
 
     if (!place)
         return false;
-    if (pad > 0) {
-        struct ring_header nothing = {.size = (uint32_t)pad, .kind = RING_PAD};
-
-        write_words(ring_record(shared, tail, capacity), nothing.words, 1);
-        tail += pad;
-    }
+    write_pad(shared, tail, pad, capacity);
+    tail += pad;
     write_record(ring_record(shared, tail, capacity), &h, &key->key, row);
     ring_release(&m->tail, tail + size); /* M2 */
     ring_release(place, ring_slot(key->hash, tail));
     ring_release(&m->visible, tail + size); /* M3 */
+    return true;
+}
+
+/* ---- groups ---- */
+
+/* Places in the bucket of a key that a new one may take. */
+static int places_for(const struct shared *shared, uint64_t hash, uint64_t capacity)
+{
+    ring_word *bucket = ring_bucket(shared, hash, capacity);
+    uint64_t drained = ring_acquire(&ring_state(shared)->drained);
+    int places = 0;
+
+    for (int i = 0; i < RING_BUCKET; i++) {
+        uint64_t slot = ring_load(&bucket[i]), there = ring_position(slot);
+
+        places += slot == 0 || there < drained ||
+                  (ring_beginning(ring_record(shared, there, capacity)).flags & MEMTABLE_CLEAN);
+    }
+    return places;
+}
+
+/* Whether each has a place in the index, also when the others have taken theirs. Of two buckets that share a
+ * count, both get fewer: the more there are, the rarer that matters. */
+static bool have_places(const struct shared *shared, const struct memtable_change *const *changes,
+                        size_t count)
+{
+    uint64_t capacity = ring_capacity(shared);
+    uint8_t taken[4 * MEMTABLE_GROUP_MOST] = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t hash = changes[i]->key.hash, previous;
+
+        if (place_of(shared, &changes[i]->key, &previous) && previous != 0)
+            continue; /* in that of its record, which is dirty: nobody else's */
+        if (places_for(shared, hash, capacity) < ++taken[hash % sizeof taken])
+            return false;
+    }
+    return true;
+}
+
+/* Where the last of them ends. */
+static uint64_t end_of_group(const struct memtable_change *const *changes, size_t count,
+                             uint64_t tail, uint64_t capacity)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t size = bytes(&changes[i]->key.key, &changes[i]->row);
+
+        tail += pad_before(tail, size, capacity) + size;
+    }
+    return tail;
+}
+
+static void write_group(struct shared *shared, const struct memtable_change *const *changes,
+                        size_t count, uint64_t tail, uint64_t *ret_positions)
+{
+    uint64_t capacity = ring_capacity(shared);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct memtable_change *c = changes[i];
+        uint64_t size = bytes(&c->key.key, &c->row), pad = pad_before(tail, size, capacity);
+        unsigned of_group = MEMTABLE_GROUP | (i + 1 < count ? MEMTABLE_MORE : 0);
+        struct ring_header h = header_of(&c->key, c->kind, c->flags | of_group, &c->row, size);
+
+        (void)place_of(shared, &c->key, &h.previous);
+        write_pad(shared, tail, pad, capacity);
+        tail += pad;
+        write_record(ring_record(shared, tail, capacity), &h, &c->key.key, &c->row);
+        ret_positions[i] = tail;
+        tail += size;
+    }
+}
+
+bool memtable_append_group(struct shared *shared, const struct memtable_change *const *changes,
+                           size_t count)
+{
+    struct shared_memtable *m = ring_state(shared);
+    uint64_t capacity = ring_capacity(shared), tail = ring_load(&m->tail);
+    uint64_t end = end_of_group(changes, count, tail, capacity), positions[MEMTABLE_GROUP_MOST];
+
+    if (count == 1 && capacity > 0)
+        return memtable_append(shared, &changes[0]->key, changes[0]->kind, changes[0]->flags,
+                               &changes[0]->row);
+    if (capacity == 0 || !make_room(shared, capacity, end - tail) ||
+        !have_places(shared, changes, count))
+        return false;
+    write_group(shared, changes, count, tail, positions);
+    ring_release(&m->tail, end); /* M2 */
+    for (size_t i = 0; i < count; i++)
+        list(shared, &changes[i]->key, positions[i]);
+    ring_release(&m->visible, end); /* M3, M4 */
     return true;
 }
 

@@ -14,8 +14,9 @@
  *      what is between `visible` and `tail`: its author has died there.
  *      A drain, which looks in the index for the newest of a run, goes up to `visible` only: of two
  *      records of a key, the second not listed, it would store the first.
- *  M4  One record is published at a time, so a reader need not wait for `visible`: what it finds
- *      listed is whole. (Of a group it would have to wait, as the model does.)
+ *  M4  A reader who finds a record of a group waits until `visible` is behind it: then all of the group is
+ *      listed. `visible` is moved over a group as a whole, by whoever repairs too, and no slice of a
+ *      drain ends in one. What is published alone is whole once it is listed.
  *  M5  `head` moves over records that are in SQLite only, and their slots are cleared. So what is not
  *      in the index has not been written since it was in SQLite last.
  *  M6  `head` moves, then memory is overwritten; a reader copies, then looks at `head` again.
@@ -34,6 +35,8 @@
 #include "ring.h"
 #include "row.h"
 
+#define MEMTABLE_GROUP_MOST 256 /* records that are published at once */
+
 struct memtable_key memtable_key(const struct dcache_value *key, int raw);
 
 enum memtable_kind {
@@ -47,7 +50,17 @@ enum memtable_flags {
     MEMTABLE_COUNTED = 2,   /* access_count is the row's; else what came since it was stored */
     MEMTABLE_OVERTAKEN = 4, /* of an answer: dirty, but SQLite may have a later row (M7) */
     MEMTABLE_NO_VALUE = 8,  /* of a question */
-    MEMTABLE_CULLS = 16     /* an item was stored: with it goes what has expired by then */
+    MEMTABLE_CULLS = 16,    /* an item was stored: with it goes what has expired by then */
+    MEMTABLE_GROUP = 32,    /* one of those that were published at once (M4) ... */
+    MEMTABLE_MORE = 64      /* ... and not the last */
+};
+
+/* A new state of a key. */
+struct memtable_change {
+    struct memtable_key key;
+    enum memtable_kind kind;
+    unsigned flags;
+    struct row row; /* its own key does not matter */
 };
 
 /* What a record says. */
@@ -87,6 +100,10 @@ uint64_t memtable_published(struct shared *shared, int64_t deadline);
 bool memtable_append(struct shared *shared, const struct memtable_key *key, enum memtable_kind kind,
                      unsigned flags, const struct row *row);
 
+/* Append up to MEMTABLE_GROUP_MOST, each of another key; readers see all of them or none. */
+bool memtable_append_group(struct shared *shared, const struct memtable_change *const *changes,
+                           size_t count);
+
 /* The store_time of what is to be appended: not before that of anything earlier, since M7 compares them.
  * Who takes the time and then waits for the lock would else seem to have been overtaken. */
 double memtable_time(struct shared *shared, double now);
@@ -121,8 +138,8 @@ bool memtable_is_shunned(const struct shared *shared);
 /* ---- under the write lock ---- */
 
 /* Where a slice ends that begins at `begin` (which is `drained`), has to be brought to SQLite as a
- * whole, goes to `target` (memtable_published()) at most, and has some `most` records that matter.
- * False: at `begin` is no record, or the positions cannot be. */
+ * whole, goes to `target` (memtable_published()) at most, and has some `most` records that matter, or
+ * those of a group more: less than MEMTABLE_GROUP_MOST. False: at `begin` is no record, or the positions cannot be. */
 bool memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target, int most,
                            uint64_t *ret_end);
 

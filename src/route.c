@@ -1,4 +1,5 @@
 /* route.c - which shard a key belongs to, and bringing there what 5.6.3 has put elsewhere. */
+#include "read.h"
 #include "route.h"
 
 #include <stdlib.h>

@@ -395,7 +395,7 @@ int shared_look(struct shared *shared, int dir)
         os_close(shared->fd);
     shared->segment = segment;
     shared->fd = fd;
-    shared->mapped = true;
+    shared->mapped = shared->view = true;
     return is_valid(segment) ? 0 : DCACHE_NOT_FOUND;
 }
 

@@ -122,6 +122,7 @@ struct shared {
     struct shared_segment *segment;
     _Atomic int fd; /* -1: nobody shares the segment, see shared_private() */
     bool mapped;    /* the segment is a mapping, else from the heap */
+    bool view;      /* ... for reading only */
     bool made;      /* it was not there before: none of ours was, nor has died here */
     bool inherited; /* the dead have left records: nobody else arrives before shared_admit() */
     _Atomic uint32_t slot; /* it and `fd` change when the directory was made anew */

@@ -10,6 +10,9 @@
 #define CHECKPOINT_PATIENCE (100 * OS_MS)
 #define FLUSH_ACCESSES 256 /* notes that a writer takes along */
 #define FLUSH_STATISTICS 1000
+#define CARRY_LEAST 4 /* transactions that begin in SQLite after one had to go there */
+#define CARRY_FACTOR 4
+#define CARRY_MOST 4096
 
 enum { BEGIN = DB_TXN_STATEMENTS, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO };
 
@@ -42,7 +45,14 @@ static struct txn *outermost(struct txn *txn)
 bool txn_is_aborted(struct txn *txn)
 {
     txn = outermost(txn);
-    return txn->aborted || sqlite3_get_autocommit(txn->db->handle);
+    return txn->aborted || (!txn->group && sqlite3_get_autocommit(txn->db->handle));
+}
+
+struct group *txn_group(const struct txn *txn)
+{
+    while (txn && txn->outer)
+        txn = txn->outer;
+    return txn ? txn->group : NULL;
 }
 
 /* ---- lists ---- */
@@ -189,15 +199,12 @@ static void settle(struct txn *txn, bool foreign)
         memtable_note_foreign(shared);
 }
 
-static int begin_once(struct txn *txn)
+/* The write lock, and a connection to a directory that is there. */
+static int take(struct txn *txn, unsigned generation)
 {
     struct store *store = txn->cache->store;
-    unsigned generation = store->pool.generation;
-    int rc;
+    int rc = shared_lock(&store->shared, txn->deadline);
 
-    if (store->gone)
-        return DCACHE_GONE;
-    rc = shared_lock(&store->shared, txn->deadline);
     if (rc < 0)
         return rc;
     rc = store_borrow(store, txn->deadline, &txn->db);
@@ -210,17 +217,33 @@ static int begin_once(struct txn *txn)
         rc = DCACHE_GONE;
     if (rc == 0)
         rc = store_refresh_settings(store, txn->db);
-    if (rc == 0) {
-        vfs_leave_out(txn->db->file, true);
-        rc = shut_memtable(txn);
-    }
+    vfs_leave_out(txn->db->file, rc == 0);
+    if (rc < 0)
+        release(txn);
+    return rc;
+}
+
+static int begin_once(struct txn *txn)
+{
+    struct store *store = txn->cache->store;
+    int rc = store->gone ? DCACHE_GONE : take(txn, store->pool.generation);
+
+    if (rc < 0)
+        return rc;
+    rc = shut_memtable(txn);
     if (rc == 0)
         rc = run(txn, BEGIN);
     if (rc == 0)
         settle(txn, true);
-    if (rc < 0)
+    else
         release(txn);
-    return rc;
+    if (rc != DRAIN_HELD)
+        return rc;
+    rc = memtable_lock(&store->shared,
+                       txn->deadline); /* T6: its end is waited for with nothing held */
+    if (rc == 0)
+        memtable_unlock(&store->shared);
+    return rc < 0 ? rc : DRAIN_HELD;
 }
 
 static int begin_outer(struct txn *txn)
@@ -237,10 +260,11 @@ static int begin_outer(struct txn *txn)
         unsigned generation = store->pool.generation;
 
         rc = begin_once(txn);
-        if (rc != DCACHE_GONE || txn->aside)
-            break;
-        rc = store_revive(store, generation, txn->deadline);
-    } while (rc == 0);
+        if (rc == DCACHE_GONE && !txn->aside) {
+            rc = store_revive(store, generation, txn->deadline);
+            rc = rc == 0 ? DRAIN_HELD : rc;
+        }
+    } while (rc == DRAIN_HELD);
     txn->open = rc == 0;
     return rc;
 }
@@ -265,6 +289,9 @@ static int begin_inner(struct txn *txn)
         return os_fail(DCACHE_INVALID, "an inner transaction is open");
     if (txn_is_aborted(txn))
         return os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
+    rc = txn_group(txn) ? txn_carry(txn->outer, txn->deadline) : 0;
+    if (rc < 0)
+        return rc;
     txn->db = txn->outer->db;
     txn->db->deadline = txn->deadline;
     rc = run(txn, SAVEPOINT);
@@ -361,7 +388,7 @@ static int finish_outer(struct txn *txn)
     return 0;
 }
 
-/* The outer scope inherits what hangs on this one. */
+/* The outer scope inherits what hangs on this one; a group is common to all. */
 static int finish_inner(struct txn *txn)
 {
     struct txn *outer = txn->outer;
@@ -369,7 +396,7 @@ static int finish_inner(struct txn *txn)
 
     if (rc == 0)
         rc = reserve_dropped(outer, txn->dropped_count);
-    if (rc == 0)
+    if (rc == 0 && !txn_group(txn))
         rc = run(txn, RELEASE);
     if (rc < 0)
         return rc;
@@ -411,6 +438,21 @@ int txn_commit(struct txn *txn)
 
 /* ---- undo ---- */
 
+/* Closing the connection rolls back too, should the statement itself fail. */
+static void roll_back(struct txn *txn)
+{
+    if (!sqlite3_get_autocommit(txn->db->handle) && run(txn, ROLLBACK) < 0)
+        (void)sqlite3_exec(txn->db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static void undo_group(struct txn *txn)
+{
+    if (txn->outer)
+        group_cut(txn_group(txn), txn->mark);
+    else
+        txn_drop_group(txn);
+}
+
 void txn_undo(struct txn *txn)
 {
     struct shared_segment *segment = txn->cache->store->shared.segment;
@@ -418,15 +460,17 @@ void txn_undo(struct txn *txn)
     if (!txn->open)
         return;
     txn->open = false;
+    if (txn_group(txn)) {
+        undo_group(txn);
+        return;
+    }
     atomic_fetch_add(&segment->hits, txn->hits);
     atomic_fetch_add(&segment->misses, txn->misses);
     atomic_fetch_add(&segment->timeouts, txn->timeouts);
     atomic_fetch_add(&segment->damaged, txn->damaged);
     txn->db->policy_index = 0; /* it may have been made in here */
     if (!txn->outer) {
-        /* Closing the connection rolls back too, should the statement itself fail. */
-        if (!sqlite3_get_autocommit(txn->db->handle) && run(txn, ROLLBACK) < 0)
-            (void)sqlite3_exec(txn->db->handle, "ROLLBACK", NULL, NULL, NULL);
+        roll_back(txn);
         atomic_store(&segment->headroom, 0); /* of what is undone */
         release(txn);
     } else if (sqlite3_get_autocommit(txn->db->handle) || run(txn, ROLLBACK_TO) < 0 ||
@@ -620,121 +664,115 @@ int txn_counters(const struct txn *scope, struct db *db, int64_t *ret_count, int
     return rc;
 }
 
-/* ---- what readers have noted ---- */
+/* ---- from the memtable to SQLite: T6 ---- */
 
-int txn_flush_accesses(struct txn *txn)
+void txn_drop_group(struct txn *txn)
 {
-    struct shared *shared = &txn->cache->store->shared;
-    int rc = 0;
+    group_free(txn->group);
+    txn->group = NULL;
+    memtable_unlock(&txn->cache->store->shared);
+}
 
-    if (atomic_exchange(&shared->segment->accesses, 0) == 0)
-        return 0;
-    for (unsigned i = 0; rc == 0 && i < SHARED_ACCESS_SLOTS; i++) {
-        int64_t rowid, count;
-        double time;
+bool txn_has_moved(const struct txn *txn)
+{
+    struct store *store = txn->cache->store;
 
-        /* Under an id that is no rowid: read in the moment when it was drained, and lost. */
-        if (shared_take_access(shared, i, &rowid, &time, &count) && rowid > 0)
-            rc = row_add_access(txn->db, rowid, time, count);
-    }
+    if (!txn->group)
+        return db_has_moved(txn->db);
+    return store->gone || store->pool.generation != txn->group->generation ||
+           store_seems_removed(store);
+}
+
+/* As drain.c has it from the ring. */
+static int replay_one(struct txn *txn, const struct memtable_change *change)
+{
+    struct store *store = txn->cache->store;
+    struct row old = {0}, row = change->row;
+    int64_t initial = 0, rowid;
+    int rc = row_find(txn->db, &change->key.key, change->key.raw, &old);
+    bool there = rc == 0;
+
+    rc = rc == DCACHE_NOT_FOUND ? 0 : rc;
+    if (rc == 0 && change->kind == MEMTABLE_PRESENT && !(change->flags & MEMTABLE_COUNTED))
+        rc = drain_initial_count(txn->db, (enum policy)store->settings.policy, 0, &initial);
+    row.access_count += initial;
+    if (rc == 0 && change->kind == MEMTABLE_PRESENT)
+        rc = there ? txn_replace(txn, &old, &row) : txn_insert(txn, &row, &rowid);
+    else if (rc == 0 && there)
+        rc = txn_drop(txn, old.rowid, old.size, old.filename);
+    row_clear(&old);
     return rc;
 }
 
-int txn_flush_statistics(struct txn *txn)
+/* A scope and all around it, of which `end` is what was done when it, or the one in it, began. */
+static int carry_scopes(struct txn *txn, size_t end, int64_t deadline)
 {
-    struct shared_segment *segment = txn->cache->store->shared.segment;
-    uint64_t hits = atomic_exchange(&segment->hits, 0);
-    uint64_t misses = atomic_exchange(&segment->misses, 0);
-    uint64_t timeouts = atomic_exchange(&segment->timeouts, 0);
-    uint64_t damaged = atomic_exchange(&segment->damaged, 0);
-    int rc = settings_counter_add(txn->db, "hits", (int64_t)hits);
+    struct group *group = txn_group(txn);
+    struct store *store = txn->cache->store;
+    int rc;
 
-    if (rc == 0)
-        rc = settings_counter_add(txn->db, "misses", (int64_t)misses);
-    if (rc == 0)
-        rc = settings_counter_add(txn->db, "timeouts", (int64_t)timeouts);
-    if (rc == 0)
-        rc = settings_counter_add(txn->db, "damaged", (int64_t)damaged);
-    txn->hits += hits;
-    txn->misses += misses;
-    txn->timeouts += timeouts;
-    txn->damaged += damaged;
-    return rc;
-}
-
-/* ---- reading ---- */
-
-static int read_in_scope(struct dcache *cache, struct db **ret_db)
-{
-    if (cache->fork_generation != atomic_load(&cache->store->fork_generation))
-        return os_fail(DCACHE_FORKED, "the transaction belongs to the parent process");
-    pthread_mutex_lock(&cache->root->mutex);
-    if (cache->child || txn_is_aborted(cache->scope)) {
-        pthread_mutex_unlock(&cache->root->mutex);
-        return cache->child
-                   ? os_fail(DCACHE_INVALID, "an inner transaction is open")
-                   : os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
-    }
-    *ret_db = cache->scope->db;
-    return 0;
-}
-
-int txn_read_begin(struct dcache *cache, struct db **ret_db)
-{
-    int rc = store_enter(cache->store);
-
-    if (rc == 0 && !cache->scope)
-        rc = drain_wait(cache->store, os_deadline(cache->timeout));
-    return rc < 0 ? rc : txn_lookup_begin(cache, ret_db);
-}
-
-int txn_lookup_begin(struct dcache *cache, struct db **ret_db)
-{
-    int rc = store_enter(cache->store);
-
-    if (rc < 0)
-        return rc;
-    if (cache->scope)
-        return read_in_scope(cache, ret_db);
-    rc = store_borrow_reader(cache->store, os_deadline(cache->timeout), ret_db);
-    if (rc == 0 &&
-        atomic_load(&cache->store->watch.rescued)) { /* the directory has just been made anew */
-        store_return(cache->store, *ret_db);
-        rc = drain_wait(cache->store, os_deadline(cache->timeout));
+    if (txn->outer) {
+        rc = carry_scopes(txn->outer, txn->mark, deadline);
+        txn->db = txn->outer->db;
         if (rc == 0)
-            rc = store_borrow_reader(cache->store, os_deadline(cache->timeout), ret_db);
+            rc = run(txn, SAVEPOINT);
+    } else {
+        txn->deadline = deadline;
+        rc = store->gone ? DCACHE_GONE : take(txn, group->generation);
+        if (rc == 0)
+            rc = drain_rest(store, txn->db);
+        if (rc == 0)
+            rc = run(txn, BEGIN);
+        if (rc == 0)
+            settle(txn, true);
     }
-    if (rc == 0) {
-        rc = store_refresh_settings(cache->store, *ret_db);
-        if (rc < 0)
-            store_return(cache->store, *ret_db);
-    }
+    for (size_t i = txn->mark; rc == 0 && i < end; i++)
+        rc = replay_one(txn, &group->entry[i]->change);
     return rc;
 }
 
-void txn_read_end(struct dcache *cache, struct db *db)
+/* In the memtable again, where all of it still is. */
+static void bring_back(struct txn *scope)
 {
-    if (cache->scope)
-        pthread_mutex_unlock(&cache->root->mutex);
-    else
-        store_return(cache->store, db);
+    struct txn *outer = outermost(scope);
+
+    if (outer->db) {
+        roll_back(outer);
+        release(outer);
+    }
+    for (struct txn *txn = scope; txn; txn = txn->outer) {
+        txn->db = NULL;
+        txn->count = txn->size = 0;
+        while (txn->dropped_count > 0)
+            free(txn->dropped[--txn->dropped_count]);
+    }
 }
 
-int txn_snapshot_begin(struct dcache *cache, struct db **ret_db)
+static void expect_more(struct dcache *cache)
 {
-    int rc = txn_read_begin(cache, ret_db);
+    unsigned next = atomic_load(&cache->carry);
 
-    if (rc < 0 || cache->scope)
-        return rc;
-    rc = db_exec(*ret_db, "BEGIN");
-    if (rc < 0)
-        txn_read_end(cache, *ret_db);
-    return rc;
+    atomic_store(&cache->carried, next);
+    atomic_store(&cache->carry, next < CARRY_LEAST  ? CARRY_LEAST
+                                : next < CARRY_MOST ? CARRY_FACTOR * next
+                                                    : CARRY_MOST);
 }
 
-void txn_snapshot_end(struct dcache *cache, struct db *db)
+int txn_carry(struct txn *scope, int64_t deadline)
 {
-    if (!cache->scope && !sqlite3_get_autocommit(db->handle) && db_exec(db, "COMMIT") < 0)
-        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* nothing was written */
-    txn_read_end(cache, db);
+    struct txn *outer = outermost(scope);
+    struct group *group = outer->group;
+    int rc = carry_scopes(scope, group->count, deadline);
+
+    if (rc < 0) {
+        bring_back(scope);
+        return rc == DCACHE_GONE ? os_fail(DCACHE_GONE, "the cache directory was removed: %s",
+                                           outer->cache->store->path)
+                                 : rc;
+    }
+    group_free(group);
+    outer->group = NULL;
+    outer->appending = true;
+    expect_more(outer->cache);
+    return 0;
 }

@@ -21,11 +21,17 @@
  *      under it. Where there is a memtable, it has been drained by then, and its append lock is held
  *      too: nobody publishes anything beside a transaction.
  *  T5  An error at which SQLite has rolled back everything makes every further operation in that
- *      transaction fail with ABORTED. */
+ *      transaction fail with ABORTED.
+ *  T6  A transaction of dcache_begin() may begin in the memtable (hot.c), with the append lock only. At the
+ *      first operation that is not for there it becomes SQLite's: what was done so far is done once
+ *      more (txn_carry). So its locks are taken in the wrong order, and who has taken them in the right
+ *      one lets go (DRAIN_HELD). That costs, so what has happened to one transaction of a handle is
+ *      expected of more and more of the next. */
 #ifndef TXN_H
 #define TXN_H
 
 #include "drain.h"
+#include "group.h"
 #include "left.h"
 
 struct made_file {
@@ -36,8 +42,10 @@ struct made_file {
 
 struct txn {
     struct dcache *cache;
-    struct txn *outer; /* the scope that this one is in, or NULL */
-    struct db *db;     /* NULL before begin */
+    struct txn *outer;   /* the scope that this one is in, or NULL */
+    struct db *db;       /* NULL before begin, and while there is a group */
+    struct group *group; /* of the outermost, while it is in the memtable (T6); else NULL */
+    size_t mark;         /* of an inner one: what of the group was there before */
     int64_t deadline;
     bool open;
     bool appending; /* the append lock of the memtable is held */
@@ -75,7 +83,10 @@ struct dcache {
     unsigned fork_generation;
     pthread_mutex_t mutex; /* of the root: calls in a transaction run one after the other; of a
                               plain handle: for `left` */
-    unsigned leave;        /* DCACHE_LEAVE_FILES, DCACHE_NAME_EVICTED, of a plain handle */
+    _Atomic unsigned
+        carried; /* of a plain handle: how many transactions are to begin in SQLite, ... */
+    _Atomic unsigned carry; /* ... and how many it will be if the next one has to go there: T6 */
+    unsigned leave;         /* DCACHE_LEAVE_FILES, DCACHE_NAME_EVICTED, of a plain handle */
     struct left_batch *left;
 };
 
@@ -97,6 +108,18 @@ void txn_end(struct txn *txn);
 
 /* T5: whether SQLite has rolled everything back by itself. */
 bool txn_is_aborted(struct txn *txn);
+
+/* The group of a transaction that is in the memtable, or NULL. */
+struct group *txn_group(const struct txn *txn);
+
+/* T6, for a scope with all around it; under the mutex of the root. When it fails, all is as before. */
+int txn_carry(struct txn *scope, int64_t deadline);
+
+/* Let go of a group and of the append lock. */
+void txn_drop_group(struct txn *txn);
+
+/* Whether the directory in which an outermost scope began is not there any more. */
+bool txn_has_moved(const struct txn *txn);
 
 /* Without the locking of a handle: for dcache_begin() and its kin. */
 int txn_start(struct txn *txn);
@@ -142,16 +165,5 @@ bool txn_will_remove(const struct txn *scope, const char *filename);
 
 /* Counters as this transaction sees them; `scope` NULL: as the database has them. */
 int txn_counters(const struct txn *scope, struct db *db, int64_t *ret_count, int64_t *ret_size);
-
-/* For reading: the connection of the transaction, or one from the pool, to be given back with
- * txn_read_end(). What has been published by now is in SQLite then; txn_lookup_begin() is for who has
- * asked, or is going to ask, the memtable. */
-int txn_read_begin(struct dcache *cache, struct db **ret_db);
-int txn_lookup_begin(struct dcache *cache, struct db **ret_db);
-void txn_read_end(struct dcache *cache, struct db *db);
-
-/* The same for several statements that are to see one moment. */
-int txn_snapshot_begin(struct dcache *cache, struct db **ret_db);
-void txn_snapshot_end(struct dcache *cache, struct db *db);
 
 #endif

@@ -16,6 +16,7 @@ helper
 evict check route pair
 handover
 entry bell
+read notes
 txn
 drain
 refresh
@@ -23,7 +24,7 @@ store
 rest
 left
 watch
-backlog
+group backlog
 memtable
 ring
 heal directory

@@ -13,6 +13,9 @@
  * at once, so any moment of it will do) may not lie within a forward one; and no read may end before its
  * write begins. Counting up reads the value before it and writes its own.
  *
+ * Two more keys are counted up in one transaction, so of what is read of them one after the other, the
+ * second is never behind the first.
+ *
  * --defect changes one read of the history to an earlier value, which has to be found. */
 #include "../torture/support.h"
 
@@ -94,10 +97,62 @@ static void incr(dcache *cache, struct log *log, int key)
     note(log, key, 1, sum.integer, begin);
 }
 
+static struct dcache_value twin(int which)
+{
+    return which ? dcache_text("castor") : dcache_text("pollux");
+}
+
+static void incr_twins(dcache *cache, uint64_t *rng, int64_t *ret_value)
+{
+    struct dcache_value first = twin(0), second = twin(1), one = dcache_int(1), a, b;
+    dcache *txn;
+    int rc = dcache_begin(cache, 10, &txn);
+
+    if (rc == 0)
+        rc = dcache_incr(txn, &first, &one, NULL, &a);
+    if (rc == 0)
+        rc = dcache_incr(txn, &second, &one, NULL, &b);
+    if (rc != 0 || a.integer != b.integer)
+        die("twins: %s, %lld %lld", status_text(rc), (long long)a.integer, (long long)b.integer);
+    *ret_value = a.integer;
+    if (rng_below(rng, 8) == 0) {
+        dcache_rollback(txn);
+        *ret_value = 0;
+    } else if (dcache_commit(txn) != 0) {
+        die("twins: no commit");
+    }
+}
+
+static int64_t get_twin(dcache *cache, int which)
+{
+    struct dcache_value key = twin(which);
+    struct dcache_entry e;
+    int64_t value;
+    int rc = dcache_get(cache, &key, NULL, &e);
+
+    if (rc != 0 && rc != DCACHE_NOT_FOUND)
+        die("get of a twin: %s", status_text(rc));
+    value = rc == 0 ? e.value.integer : 0;
+    dcache_entry_clear(&e);
+    return value;
+}
+
+/* `*seen`: what this process knows both of them to have been. */
+static void see_twins(dcache *cache, uint64_t *rng, int64_t *seen)
+{
+    int which = (int)rng_below(rng, 2);
+    int64_t one = get_twin(cache, which), other = get_twin(cache, !which);
+
+    if (one < *seen || other < one)
+        die("a transaction is seen in part: %lld, %lld after %lld", (long long)other,
+            (long long)one, (long long)*seen);
+    *seen = one;
+}
+
 static int work(int me)
 {
     struct log *log = &logs[me];
-    int64_t end = now_ns() + (int64_t)(seconds * 1e9), count;
+    int64_t end = now_ns() + (int64_t)(seconds * 1e9), count, seen = 0, mine;
     uint64_t rng = (uint64_t)me + 1;
     dcache *cache;
     int rc = dcache_open(directory, test_options(), &cache);
@@ -109,7 +164,12 @@ static int work(int me)
 
         if (what == 0 && dcache_count(cache, &count) != 0)
             die("count");
-        else if (what < 60)
+        else if (what < 5) {
+            incr_twins(cache, &rng, &mine);
+            seen = mine > seen ? mine : seen;
+        } else if (what < 30)
+            see_twins(cache, &rng, &seen);
+        else if (what < 70)
             get(cache, log, key);
         else if (key % 2 == 1)
             incr(cache, log, key);

@@ -187,21 +187,23 @@ static void other_boot(struct bytes *segment)
 }
 
 struct moment {
-    struct bytes synced, database, log, segment, after; /* `after`: the database, checkpointed */
+    struct bytes synced, database, log, segment;
+    struct bytes whole, after; /* the log with all of it, and the database, checkpointed */
     int writes;
 };
 
 static int one_case(const char *dir, const struct moment *m)
 {
     int midway = rng_below(&rng, 4) == 0; /* in the checkpoint */
-    struct bytes log = {must_alloc(m->log.size + 1), m->log.size};
+    const struct bytes *from = midway ? &m->whole : &m->log;
+    struct bytes log = {must_alloc(from->size + 1), from->size};
     struct bytes database = {must_alloc(m->after.size + m->synced.size + 1), 0};
     struct bytes none = {NULL, 0};
     int faults;
 
     if (mkdir(dir, 0700) != 0)
         die("mkdir %s: %m", dir);
-    memcpy(log.data, m->log.data, m->log.size);
+    memcpy(log.data, from->data, from->size);
     if (midway) {
         database.size = m->after.size;
         memcpy(database.data, m->after.data, m->after.size);
@@ -249,6 +251,9 @@ static void live(const char *dir, struct moment *m)
     m->log = load(dir, "cache.db-wal", 16 << 20);
     m->segment = load(dir, "cache.db-shared", 1 << 20);
     m->database = load(dir, "cache.db", 4 << 20);
+    if (dcache_count(cache, &count) != 0) /* it drains */
+        die("count");
+    m->whole = load(dir, "cache.db-wal", 16 << 20);
     dcache_close(cache);
     m->after = load(dir, "cache.db", 4 << 20);
     if (m->database.size != m->synced.size)
@@ -280,6 +285,7 @@ int main(int argc, char **argv)
         free(m.synced.data);
         free(m.database.data);
         free(m.log.data);
+        free(m.whole.data);
         free(m.segment.data);
         free(m.after.data);
         remove_tree(dir);

@@ -521,85 +521,7 @@ static int backup(struct place *p)
     return rc;
 }
 
-/* ---- transactions ---- */
-
-/* Work in two scopes, the inner one undone; files come and go in both. */
-static int work(dcache *txn)
-{
-    dcache *inner = NULL;
-    int rc = dcache_set(txn, KEY("a"), VALUE(large('x')), NULL);
-
-    if (rc == 0)
-        rc = dcache_begin(txn, -1, &inner);
-    if (rc == 0)
-        rc = dcache_set(inner, KEY("b"), VALUE(large('y')), NULL);
-    if (rc == 0)
-        rc = dcache_delete(inner, KEY("d"));
-    dcache_rollback(inner);
-    inner = NULL;
-    if (rc == 0)
-        rc = dcache_begin(txn, -1, &inner);
-    if (rc == 0)
-        rc = dcache_set(inner, KEY("c"), VALUE(large('z')), NULL);
-    if (rc == 0) {
-        rc = dcache_commit(inner);
-        inner = NULL;
-    }
-    dcache_rollback(inner);
-    if (rc == 0)
-        rc = dcache_delete(txn, KEY("d"));
-    return rc;
-}
-
-static int commit(struct place *p)
-{
-    dcache *txn = NULL;
-    int rc = dcache_begin(p->cache, -1, &txn);
-
-    if (rc == 0)
-        rc = work(txn);
-    if (rc == 0)
-        return dcache_commit(txn);
-    dcache_rollback(txn);
-    return rc;
-}
-
-static int roll_back(struct place *p)
-{
-    dcache *txn = NULL;
-    int rc = dcache_begin(p->cache, -1, &txn);
-
-    if (rc == 0)
-        rc = work(txn);
-    dcache_rollback(txn);
-    return rc;
-}
-
-/* An operation in a transaction fails, and the transaction goes on without it: what is committed is
- * the rest. */
-static int commit_the_rest(struct place *p)
-{
-    struct dcache_entry entry;
-    dcache *txn = NULL;
-    int rc = dcache_begin(p->cache, -1, &txn), popped;
-
-    if (rc == 0)
-        rc = dcache_set(txn, KEY("b"), VALUE(large('y')), NULL);
-    if (rc < 0) {
-        dcache_rollback(txn);
-        faults_off();
-        assert_true(get_is(p->cache, KEY("b"), VALUE(large('b'))));
-        return rc;
-    }
-    popped = dcache_pop(txn, KEY("d"), NULL, &entry);
-    dcache_entry_clear(&entry);
-    rc = dcache_commit(txn);
-    faults_off();
-    assert_true(get_is(p->cache, KEY("b"), VALUE(large(rc < 0 ? 'b' : 'y'))));
-    assert_int_equal(dcache_contains(p->cache, KEY("d")),
-                     rc < 0 || popped < 0 ? 0 : DCACHE_NOT_FOUND);
-    return rc < 0 ? rc : popped;
-}
+/* ---- close ---- */
 
 /* What readers have noted is written at the end; a failure there is nobody's loss. */
 static int close_it(struct place *p)
@@ -718,9 +640,6 @@ const struct scenario scenarios[] = {
     {"compact", several, compact, 0, 0},
     {"stats: reset", counted, reset_stats, 0, 0},
     {"backup", several, backup, 0, 0},
-    {"commit", several, commit, 0, 0},
-    {"roll back", several, roll_back, 0, 0},
-    {"commit: the rest", several, commit_the_rest, 0, OWN},
     {"close", counted, close_it, 0, 0},
     {"open: new", NULL, open_it, 0, OPENS},
     {"open: new, with settings", NULL, open_with_settings, 0, OPENS},

@@ -59,6 +59,8 @@ extern const struct scenario scenarios[];
 extern const size_t scenario_count;
 extern const struct scenario collection_scenarios[]; /* scenarios_collections.c */
 extern const size_t collection_scenario_count;
+extern const struct scenario txn_scenarios[]; /* scenarios_txn.c */
+extern const size_t txn_scenario_count;
 
 /* scenarios_fanout.c: on a cache of two directories */
 extern const struct scenario fanout_scenarios[];

@@ -465,7 +465,8 @@ static void add(struct list *list, const struct scenario *all, size_t count, enu
 
 int main(int argc, char **argv)
 {
-    size_t most = KINDS * (scenario_count + collection_scenario_count + fanout_scenario_count);
+    size_t most = KINDS * (scenario_count + collection_scenario_count + txn_scenario_count +
+                           fanout_scenario_count);
     struct list list = {calloc(most, sizeof *list.tasks), calloc(most, sizeof *list.tests), 0};
     int failed;
 
@@ -474,6 +475,7 @@ int main(int argc, char **argv)
     for (int kind = 0; kind < KINDS; kind++) {
         add(&list, scenarios, scenario_count, (enum kind)kind, 0);
         add(&list, collection_scenarios, collection_scenario_count, (enum kind)kind, 0);
+        add(&list, txn_scenarios, txn_scenario_count, (enum kind)kind, 0);
         add(&list, fanout_scenarios, fanout_scenario_count, (enum kind)kind, 2);
     }
     if (argc > 1)

@@ -2,6 +2,7 @@
  * directories without shared memory, as on network file systems.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include "read.h"
 #include "sandbox.h"
 #include "txn.h"
 

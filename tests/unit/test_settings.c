@@ -2,6 +2,7 @@
  * who sees a change and when, and that only what is named is stored.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include "read.h"
 #include "sandbox.h"
 #include "txn.h"
 
