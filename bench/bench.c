@@ -231,6 +231,36 @@ static void mode_many(void)
     dcache_close(cache);
 }
 
+/* Of `many` keys: sets and gets of any of them, and of a thousand that are used all the time. */
+static void mode_keys(unsigned many)
+{
+    static struct dcache_value keys[BATCH], values[BATCH];
+    static char names[BATCH][32], data[100];
+    char text[32];
+    int found;
+
+    memset(data, 'x', sizeof data);
+    open_cache(NULL, NULL, 0);
+    for (unsigned n = 0; n < many; n += BATCH) {
+        for (unsigned i = 0; i < BATCH; i++) {
+            keys[i] = numbered(names[i], sizeof names[i], "key", n + i);
+            values[i] = dcache_bytes(data, sizeof data);
+        }
+        expect(dcache_set_many(cache, keys, values, BATCH, NULL), "set_many");
+    }
+    for (unsigned n = 0; n < operations; n++) {
+        struct dcache_value hot = numbered(text, sizeof text, "key", rng_below(&rng, BATCH));
+
+        record(SET, timed_set(&hot, &values[0]));
+        record(GET, timed_get(&hot, &found));
+        hot = numbered(text, sizeof text, "key", rng_below(&rng, many));
+        record(SET_5000, timed_set(&hot, &values[0]));
+        hot = numbered(text, sizeof text, "key", rng_below(&rng, many));
+        record(GET_5000, timed_get(&hot, &found));
+    }
+    dcache_close(cache);
+}
+
 static void mode_incr(void)
 {
     struct dcache_value key = dcache_text("counter"), one = dcache_int(1), sum;
@@ -338,6 +368,8 @@ static void run(const char *mode, int64_t start, double seconds)
         mode_deque_index();
     else if (strcmp(mode, "index") == 0)
         mode_index();
+    else if (strncmp(mode, "keys-", 5) == 0)
+        mode_keys((unsigned)to_number(mode + 5));
     else if (!run_recipe(mode))
         die("unknown mode: %s", mode);
 }

@@ -25,10 +25,13 @@ import rows_python
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def comparisons(program, ours):
+def comparisons(program, ours, quick):
     """All of them, in the order of the report. Another one is another rows_*.py, and a line here."""
     original, worker = sys.executable, os.path.join(HERE, 'worker.py')
-    found = [rows_c.comparison(program, [original, worker])]
+    found = [
+        rows_c.comparison(program, [original, worker]),
+        rows_c.by_keys(program, [original, worker], 10000 if quick else 1000000),
+    ]
     if ours:
         found += rows_python.comparisons(program, [original, worker], [ours, worker])
         found.append(rows_disks.comparison([ours, worker]))
@@ -68,7 +71,7 @@ def arguments():
     parser.add_argument('--quick', action='store_true', help='a sixth of the work, in two minutes')
     parser.add_argument('--rounds', type=int, help='five; two if quick')
     parser.add_argument('--seconds', type=float, default=4, help='a round with eight processes')
-    parser.add_argument('--parts', help='with commas, of: c, python, compounds, disks, peers')
+    parser.add_argument('--parts', help='with commas, of: c, keys, python, memtable, compounds, disks, peers')
     parser.add_argument('--only', help='names of modes of comparisons, with commas')
     parser.add_argument('--ours', metavar='PYTHON', help='that has the package of this clone')
     parser.add_argument('--json', metavar='FILE')
@@ -83,7 +86,7 @@ def main():
     report = {'system': about(program), 'command': 'make bench' + ' BENCH_ARGS=--quick' * args.quick}
     scale, seconds = (6, args.seconds / 4) if args.quick else (1, args.seconds)
     chosen = args.parts.split(',') if args.parts else None
-    parts = [part for part in comparisons(program, args.ours) if not chosen or part.name in chosen]
+    parts = [part for part in comparisons(program, args.ours, args.quick) if not chosen or part.name in chosen]
     if args.only:
         parts = [part for part in parts if part.choose(args.only.split(','))]
     print('%(processor)s, %(cores)d cores, load %(load).1f; Linux %(kernel)s, SQLite %(sqlite)s, '

@@ -75,10 +75,10 @@ class Comparison:
     """`modes` has for each mode its operations in the long run, and for each row that it gives a name
     and the target of the ratio of medians, None if the project has none. `eight` has what eight
     processes do at once: a mode, and what its rows are called; `targets`, by name, row and quantile,
-    theirs. `title` distinguishes the rows in the report."""
+    theirs. `title` distinguishes the rows in the report; of what takes long there are fewer `rounds`."""
 
-    def __init__(self, name, title, theirs, ours, modes, eight=None, targets=None):
-        self.name, self.title = name, title
+    def __init__(self, name, title, theirs, ours, modes, eight=None, targets=None, rounds=None):
+        self.name, self.title, self.rounds = name, title, rounds
         self.sides = {'theirs': theirs, 'ours': ours}
         self.modes, self.eight, self.targets = modes, eight or {}, targets or {}
         self.results = {side: {} for side in self.sides}
@@ -93,6 +93,8 @@ class Comparison:
 
     def round(self, folder, seed, scale, seconds):
         """One more round; with `seconds` 0, nothing of eight processes."""
+        if self.rounds and seed > self.rounds:
+            return
         for mode, (operations, _) in self.modes.items():
             self._single(folder, mode, max(1, operations // scale), seed)
         if not seconds:

@@ -64,6 +64,24 @@ EIGHT_TARGETS = {
 }  # fmt: skip
 
 
+def keys(name):
+    return {
+        'set': ('set, a hot thousand of ' + name, None), 'get': ('get, a hot thousand of ' + name, None),
+        'set-5000': ('set, any of ' + name, None), 'get-5000': ('get, any of ' + name, None),
+    }  # fmt: skip
+
+
+KEYS = {10000: '10,000', 100000: '100,000', 1000000: '1,000,000'}
+BY_KEYS = {'memtable-keys-%d' % many: (5000, keys(name)) for many, name in KEYS.items()}
+
+
+def by_keys(program, original, most):
+    """What an operation costs when there are more and more keys of 100 bytes, with the memtable."""
+    modes = {mode: BY_KEYS[mode] for mode, many in zip(BY_KEYS, KEYS) if many <= most}
+    return Comparison('keys', 'From C, by number of keys', theirs=original, ours=[program], modes=modes,
+                      rounds=1)  # fmt: skip
+
+
 def comparison(program, original):
     return Comparison('c', 'From C', theirs=original, ours=[program], modes=MODES, eight=EIGHT,
                       targets=EIGHT_TARGETS)  # fmt: skip

@@ -30,8 +30,28 @@ MODES = {
     'fanout-published': (20000, {
         'get': ('fanout: get', None), 'set': ('fanout: set', None)}),
     'fanout-open': (60, {'open': ('fanout: open an existing one', None)}),
+    'transact': (300, {'transact': ('set in a transaction of 10', None)}),
     'lock': (2000, {'lock': ('Lock, acquire and release', None)}),
     'memoize': (3000, {'memoize': ('memoize_stampede, a hit', None)}),
+}  # fmt: skip
+
+MEMTABLE = {
+    'memtable-published': (20000, {
+        'get': ('memtable: get, 100 keys', 15), 'get-miss': ('memtable: get, a miss', 3),
+        'set': ('memtable: set, 100 keys', 30), 'delete': ('memtable: delete, 100 keys', 20)}),
+    'memtable-incr': (3000, {'incr': ('memtable: incr', 30)}),
+    'memtable-queue': (2000, {'push-pull': ('memtable: push and pull', 3)}),
+    'memtable-transact': (300, {'transact': ('memtable: set in a transaction of 10', 8)}),
+    'memtable-fill': (100000, {'fill': ('memtable: fill with new keys, close', 6)}),
+    'memtable-lru': (4000, {'get-policy': ('memtable: get, recently used', 60)}),
+    'memtable-lfu': (4000, {'get-policy': ('memtable: get, frequently used', 40)}),
+    'memtable-statistics': (4000, {'get-policy': ('memtable: get, statistics on', 25)}),
+    'memtable-open': (60, {'open': ('memtable: open an existing one', None)}),
+}  # fmt: skip
+
+EIGHT = {'memtable-eight': ('memtable-published', '8 processes, memtable')}
+EIGHT_TARGETS = {
+    ('memtable-eight', 'set', 'p99'): 50, ('memtable-eight', 'set', 'max'): 10,
 }  # fmt: skip
 
 COMPOUNDS = {
@@ -74,7 +94,9 @@ class BesideC(Comparison):
 
 def comparisons(program, original, ours):
     return [
-        Comparison('python', 'From Python', theirs=original, ours=ours, modes=MODES),
+        Comparison('python', 'From Python, memtable off', theirs=original, ours=ours, modes=MODES),
+        Comparison('memtable', 'From Python, with the memtable', theirs=original, ours=ours,
+                   modes=MEMTABLE, eight=EIGHT, targets=EIGHT_TARGETS),
         BesideC('compounds', 'Compounds from Python, beside C', theirs=[program], ours=ours,
                 modes=COMPOUNDS),
     ]  # fmt: skip

@@ -16,12 +16,13 @@ ROWS = (
     'incr', 'push-pull', 'open', 'get-policy', 'append-popleft', 'extend', 'rotate', 'deque-index',
     'set-popitem', 'setdefault', 'lock', 'rlock', 'semaphore', 'handover', 'average', 'throttle',
     'memoize', 'session', 'get-record', 'get-bytes', 'set-record', 'set-bytes',
-    'get-large', 'get-large-text', 'set-large',
+    'get-large', 'get-large-text', 'set-large', 'transact', 'fill',
 )  # fmt: skip
 (GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE, OPEN,
  GET_POLICY, APPEND_POPLEFT, EXTEND, ROTATE, DEQUE_INDEX, SET_POPITEM, SETDEFAULT) = range(19)  # fmt: skip
-SESSION, GET_LARGE = ROWS.index('session'), ROWS.index('get-large')
+SESSION, GET_LARGE, TRANSACT, FILL = map(ROWS.index, ('session', 'get-large', 'transact', 'fill'))
 LARGE = 10_000_000
+MEMTABLE = 32 << 20  # bytes
 PUBLISHED_KEYS, MANY_KEYS, BATCH, WARM_UP, CYCLE = 100, 5000, 1000, 1000, 20000
 MASK = 2**64 - 1
 
@@ -131,6 +132,25 @@ def mode_many(make, rng, operations):
     cache.close()
 
 
+def mode_keys(make, rng, operations, many):
+    """As mode_keys() of bench.c."""
+    cache, value = make(), b'x' * 100
+    for n in range(0, many, BATCH):
+        with cache.transact():
+            for i in range(BATCH):
+                cache.set('key-%d' % (n + i), value)
+    for n in range(operations):
+        for row, call, most in (
+            (SET, cache.set, BATCH), (GET, cache.get, BATCH), (SET_5000, cache.set, many),
+            (GET_5000, cache.get, many)
+        ):  # fmt: skip
+            key = 'key-%d' % rng.below(most)
+            start = now()
+            call(key, value)
+            record(row, now() - start)
+    cache.close()
+
+
 def mode_incr(make, rng, operations):
     cache = make()
     for _ in range(operations):
@@ -138,6 +158,29 @@ def mode_incr(make, rng, operations):
         cache.incr('counter')
         record(INCR, now() - start)
     cache.close()
+
+
+def mode_transact(make, rng, operations):
+    cache, value = make(), b'x' * 100
+    fill_hundred(cache)
+    for n in range(operations):
+        with cache.transact():
+            for i in range(10):
+                key = 'key-%d' % ((10 * n + i) % PUBLISHED_KEYS)
+                start = now()
+                cache.set(key, value)
+                record(TRANSACT, now() - start)
+    cache.close()
+
+
+def mode_fill(make, rng, operations):
+    """New keys, one after the other, to the end of close."""
+    value, start = b'x' * 100, now()
+    cache = make()
+    for n in range(operations):
+        cache.set('key-%d' % n, value)
+    cache.close()
+    record(FILL, (now() - start) // operations)
 
 
 def mode_queue(make, rng, operations):
@@ -279,23 +322,21 @@ def mode_index(directory, operations):
 
 
 def main():
-    from diskcache import Cache, FanoutCache
-
+    import diskcache
     import worker_recipes
 
     mode, directory, seed, operations, output = sys.argv[1:6]
-    rng, operations = Rng(int(seed)), int(operations)
+    rng, operations, given = Rng(int(seed)), int(operations), {}
+    memtable, mode = mode.startswith('memtable-'), mode.removeprefix('memtable-')
+    fanout, mode = mode.startswith('fanout-'), mode.removeprefix('fanout-')
+    if diskcache.__version__ != '5.6.3':
+        given['memtable_size'] = MEMTABLE if memtable else 0
 
     def make(**settings):
-        return Cache(directory, **settings)
+        if fanout:  # after its own 10 ms it drops what was to be written
+            return diskcache.FanoutCache(directory, shards=8, timeout=60, **given, **settings)
+        return diskcache.Cache(directory, **given, **settings)
 
-    if mode.startswith('fanout-'):
-        mode = mode[len('fanout-'):]
-
-        def make(**settings):  # after its own 10 ms it drops what was to be written
-            return FanoutCache(directory, shards=8, timeout=60, **settings)
-
-    mode = mode[len('memtable-') if mode.startswith('memtable-') else 0 :]
     if mode == 'published':
         start, seconds = (sys.argv[6:8] + ['0', '0'])[:2]
         mode_published(make, rng, operations, int(start), float(seconds))
@@ -306,14 +347,18 @@ def main():
         mode_policy(make, rng, operations, statistics=True)
     elif mode in ('deque', 'deque-index', 'index'):
         modes = {'deque': mode_deque, 'deque-index': mode_deque_index, 'index': mode_index}
+        diskcache.Cache(directory, eviction_policy='none', **given).close()
         modes[mode](directory, operations)
+    elif mode.startswith('keys-'):
+        mode_keys(make, rng, operations, int(mode.removeprefix('keys-')))
     elif mode in worker_recipes.MODES:
         row = ROWS.index(mode)
         with make() as cache:
             worker_recipes.MODES[mode](cache, operations, lambda ns: record(row, ns))
     else:
         modes = {'5000': mode_5000, 'many': mode_many, 'incr': mode_incr, 'queue': mode_queue,
-                 'open': mode_open, 'session': mode_session, 'large': mode_large, 'disk': mode_disk}  # fmt: skip
+                 'open': mode_open, 'session': mode_session, 'large': mode_large, 'disk': mode_disk,
+                 'transact': mode_transact, 'fill': mode_fill}  # fmt: skip
         modes[mode](make, rng, operations)
     with open(output, 'wb') as writer:
         samples.tofile(writer)

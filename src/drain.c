@@ -5,7 +5,7 @@
 
 #define SLICE 256 /* records in one transaction: other writers get their turn in between */
 #define SLICE_MOST (SLICE + MEMTABLE_GROUP_MOST) /* M4: no slice ends in a group */
-#define FEW 8192  /* bytes that may be left to be drained while writers wait */
+#define FEW 8192                 /* bytes that may be left to be drained while writers wait */
 #define EXPIRED_MOST (2 * SLICE) /* items that go with the records of a slice */
 #define BATCH 64
 #define PATIENCE (100 * OS_MS)
@@ -25,9 +25,9 @@ struct drain {
     int64_t expired;     /* rows removed because of that */
     double soonest;      /* expiry of any row, or before; 0: not known */
     size_t rows, files;
-    uint64_t position[SLICE_MOST]; /* of the record that became a row ... */
-    int64_t rowid[SLICE_MOST];     /* ... with this id */
-    int64_t note[SLICE_MOST];      /* ... and before that, for notes, this one */
+    uint64_t position[SLICE_MOST];         /* of the record that became a row ... */
+    int64_t rowid[SLICE_MOST];             /* ... with this id */
+    int64_t note[SLICE_MOST];              /* ... and before that, for notes, this one */
     char *file[SLICE_MOST + EXPIRED_MOST]; /* of a row that was replaced or removed */
 };
 

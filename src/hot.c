@@ -122,8 +122,8 @@ static int enter(struct dcache *cache, int64_t deadline)
         return rc;
     /* A handle that is told what its writes leave (left.h) is told by their commits. */
     if (cache->leave || !store_uses_memtable(store) || store->gone || store_seems_removed(store) ||
-        !store_settings_current(store) ||
-        memtable_is_shunned(&store->shared) || !helper_start(store))
+        !store_settings_current(store) || memtable_is_shunned(&store->shared) ||
+        !helper_start(store))
         return HOT_PASS;
     store_watch(store);
     if (!memtable_exists(&store->shared))

@@ -195,7 +195,8 @@ static void settle(struct txn *txn, bool foreign)
         return;
     (void)memtable_time(shared, os_now()); /* what comes now is later than these rows */
     memtable_settle(shared, commits);
-    if (foreign && known != 0) /* else nobody has looked before */
+    /* Else nobody has looked before, or the log is another one, and who had the old one has closed it. */
+    if (foreign && known != 0 && commits != 0)
         memtable_note_foreign(shared);
 }
 
