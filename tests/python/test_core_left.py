@@ -90,6 +90,8 @@ def test_what_cannot_be_unpickled_is_missing_by_choice(tmp_path, kind, choice, s
     with kind(tmp_path, on_decode_error=choice) as cache:
         cache = pickle.loads(pickle.dumps(cache))
         cache['k'] = Broken()
+        assert cache.get('k', 5) == 5 and len(cache) == stays
+        cache['k'] = Broken()
         assert cache.get_many(['k']) == {}
         assert cache.get('k', 5) == 5 and len(cache) == stays
         with pytest.raises(KeyError):

@@ -18,6 +18,7 @@ static bool is_get_miss(const struct call *call, int rc, bool retry)
 struct get_args {
     struct dcache_get_options options;
     bool no_access;
+    bool found; /* `entry` is an item */
     struct dcache_entry entry;
 };
 
@@ -38,6 +39,7 @@ static int get_entry(struct call *call, struct key *key, struct get_args *a, boo
     do
         rc = key_call(call, key, false, get_step, a);
     while (call_again(call, &rc, retry));
+    a->found = rc == 0;
     return rc;
 }
 
@@ -128,7 +130,8 @@ static int find_object(struct call *call, struct key *key, struct get_args *a, b
     return *ret_object ? 0 : DCACHE_CALLBACK;
 }
 
-/* Remove the item that was read, unless another is there by now. */
+/* Remove the item that was read, unless another is there by now. (While it waits in the memtable it has no
+ * rowid.) */
 static int delete_same_step(dcache *cache, const struct dcache_value *key, void *arg)
 {
     struct dcache_get_options options = DCACHE_OPTIONS(struct dcache_get_options);
@@ -141,7 +144,8 @@ static int delete_same_step(dcache *cache, const struct dcache_value *key, void 
         return rc;
     options.flags = DCACHE_NO_VALUE | DCACHE_NO_ACCESS;
     rc = dcache_get(txn, key, &options, &now);
-    if (rc == 0 && now.rowid == read->rowid && now.store_time == read->store_time)
+    if (rc == 0 && (now.rowid == read->rowid || read->rowid == 0) &&
+        now.store_time == read->store_time)
         rc = dcache_delete(txn, key);
     dcache_entry_clear(&now);
     if (rc == 0)
@@ -156,7 +160,7 @@ static int get_object(struct call *call, struct key *key, struct get_args *a, bo
 {
     int rc = find_object(call, key, a, read, retry, ret_object);
 
-    if (rc != DCACHE_CALLBACK || a->entry.rowid == 0 || !value_is_passed_over(call))
+    if (rc != DCACHE_CALLBACK || !a->found || !value_is_passed_over(call))
         return rc;
     PyErr_Clear();
     if (call->self->on_decode_error ==
