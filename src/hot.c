@@ -240,6 +240,9 @@ int hot_begin(struct txn *txn)
         atomic_store(&cache->carried, carried - 1);
         return HOT_PASS;
     }
+    /* A foreign process waits for who has SQLite's lock, and for nobody else. */
+    if (memtable_was_foreign(&cache->store->shared))
+        return HOT_PASS;
     rc = enter(cache, txn->deadline);
     if (rc != 0)
         return rc;

@@ -206,6 +206,8 @@ static int acquire(struct dcache_lock *lock, const struct owner *self, int64_t d
     char line[OWNER_TEXT];
     int rc = take(lock, self, false);
 
+    if (rc == DCACHE_TIMEOUT && !store_owned_here(lock->cache->store))
+        rc = CLAIM_HELD; /* the cache is busy: as in wait_for() */
     if (rc != CLAIM_HELD)
         return rc;
     if (lock->scoped) /* its release would have to wait for the end of this transaction */

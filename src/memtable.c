@@ -764,6 +764,11 @@ void memtable_note_foreign(struct shared *shared)
     atomic_store(&m->foreign, now);
 }
 
+bool memtable_was_foreign(const struct shared *shared)
+{
+    return shared->mapped && atomic_load(&ring_state(shared)->foreign) != 0;
+}
+
 bool memtable_is_shunned(const struct shared *shared)
 {
     const struct shared_memtable *m = ring_state(shared);

@@ -134,6 +134,7 @@ void memtable_own_commit(struct shared *shared, uint64_t commits);
  * more often they come back. */
 void memtable_note_foreign(struct shared *shared);
 bool memtable_is_shunned(const struct shared *shared);
+bool memtable_was_foreign(const struct shared *shared); /* at any time since the first of us came */
 
 /* ---- under the write lock ---- */
 

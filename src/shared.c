@@ -97,6 +97,12 @@ static int wait_for_lock(struct shared *shared, struct shared_mutex *mutex, int6
         /* What is kept for a sleeper, who may be dead, even who cannot wait sleeps for once: S4. */
         kept = (value & ~WAITERS) == RESERVED;
         if (now >= deadline && (slept || !kept)) {
+            uint32_t held = value | WAITERS;
+
+            /* Who has little time may be the only one who ever asks. */
+            if (deadline > 0 && owner_died(shared, held) &&
+                atomic_compare_exchange_strong(&mutex->word, &held, (shared->slot + 1) | WAITERS))
+                break;
             withdraw(mutex, start);
             os_futex_wake(&mutex->word); /* in case that we were the one to be woken */
             return os_fail(DCACHE_TIMEOUT, "waiting for the lock of the cache");

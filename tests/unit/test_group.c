@@ -303,6 +303,9 @@ static void foreign_commit_in_the_meantime_sends_it_to_sqlite(void **state)
     assert_int_equal(sql_number(dir_of(state), "SELECT value FROM Cache WHERE key = 'mine'"), 2);
     has(c, "theirs", 5);
     has(c, "mine", 2);
+    txn = begin(c); /* and from now on it would have to wait */
+    is_hot(txn, false);
+    dcache_rollback(txn);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     dcache_close(c);
 }

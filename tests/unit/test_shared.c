@@ -302,6 +302,21 @@ static void lock_of_a_killed_process_is_had_within_100_ms(void **state) /* S1, S
     shared_close(&a, dir);
 }
 
+/* As drain_wait() asks: again and again, each time for a moment. */
+static void lock_of_a_killed_process_is_had_by_who_has_no_patience(void **state)
+{
+    struct child holder = child_start(hold_lock);
+    struct shared a = opened();
+
+    (void)state;
+    assert_int_equal(child_hear(&holder), 'l');
+    assert_int_equal(lock_for(&a, 0.002), DCACHE_TIMEOUT);
+    assert_int_equal(child_kill(&holder), -SIGKILL);
+    assert_int_equal(lock_for(&a, 0.002), 0);
+    shared_unlock(&a);
+    shared_close(&a, dir);
+}
+
 static void who_waits_has_the_lock_within_100_ms_of_its_owners_death(void **state)
 {
     struct child holder = child_start(hold_lock), waiter;
@@ -586,6 +601,7 @@ int main(void)
         TEST(lock_is_exclusive_and_waits_no_longer_than_asked),
         TEST(another_thread_may_release_the_lock),
         TEST(lock_of_a_killed_process_is_had_within_100_ms),
+        TEST(lock_of_a_killed_process_is_had_by_who_has_no_patience),
         TEST(who_waits_has_the_lock_within_100_ms_of_its_owners_death),
         TEST(who_dies_waiting_does_not_keep_it),
         TEST(lock_left_by_a_dead_one_with_the_same_slot_is_free),
