@@ -13,7 +13,7 @@ programs=$PWD/build/plain/tests
 jobs=$(nproc)
 
 builds='plain asan coverage'
-together='unit unit-off unit-smallest unit-asan coverage cli tidy layers lists exports length format shell install examples docs'
+together='unit-asan coverage tidy unit docs unit-smallest unit-off cli layers lists exports length format shell install examples'
 alone='python counts interop stress-processes stress-threads stress-fanout torture locks workqueue history
     python-off interop-off history-off stress-off torture-off locks-off workqueue-off powercut'
 
