@@ -347,7 +347,6 @@ def main():
         mode_policy(make, rng, operations, statistics=True)
     elif mode in ('deque', 'deque-index', 'index'):
         modes = {'deque': mode_deque, 'deque-index': mode_deque_index, 'index': mode_index}
-        diskcache.Cache(directory, eviction_policy='none', **given).close()
         modes[mode](directory, operations)
     elif mode.startswith('keys-'):
         mode_keys(make, rng, operations, int(mode.removeprefix('keys-')))
