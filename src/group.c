@@ -114,7 +114,8 @@ int group_add(struct group *group, const struct shared *shared, const struct mem
     uint64_t *at;
 
     if (group->count == MEMTABLE_GROUP_MOST ||
-        (before && before->kind == MEMTABLE_ABSENT && kind == MEMTABLE_PRESENT)) /* G3 */
+        (before && kind == MEMTABLE_PRESENT && /* G3 */
+         (before->kind == MEMTABLE_ABSENT || before->row.expire_time <= row->store_time)))
         return GROUP_FULL;
     entry = os_malloc(sizeof *entry + count * sizeof(uint64_t));
     if (!entry)

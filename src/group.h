@@ -5,7 +5,7 @@
  *  G1  While a transaction has a group, it holds the append lock, and nothing of it is in SQLite.
  *  G2  What is in a group is in the order in which it was written, so that an inner transaction is undone by
  *      cutting the end off.
- *  G3  A key that the group has removed is not stored in it again: such an item changes its place among the
+ *  G3  A key that the group has removed, or whose item has expired, is not stored in it again: such an item changes its place among the
  *      others, which a single record cannot say. Then the transaction goes to SQLite (carry.c). */
 #ifndef GROUP_H
 #define GROUP_H

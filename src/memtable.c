@@ -502,6 +502,18 @@ static void write_pad(struct shared *shared, uint64_t position, uint64_t size, u
         write_words(ring_record(shared, position, capacity), nothing.words, 1);
 }
 
+/* What has expired may have been culled by a write since, and an item stored again comes last then: that is
+ * told by draining first, since a run would give it the place that it had. */
+static bool is_over(const struct shared *shared, uint64_t position, uint64_t capacity, double now)
+{
+    struct ring_header h;
+
+    if (position == 0)
+        return false;
+    ring_read_header(ring_record(shared, position, capacity), &h);
+    return h.kind == MEMTABLE_PRESENT && h.expire_time <= now;
+}
+
 bool memtable_append(struct shared *shared, const struct memtable_key *key, enum memtable_kind kind,
                      unsigned flags, const struct row *row)
 {
@@ -512,7 +524,7 @@ bool memtable_append(struct shared *shared, const struct memtable_key *key, enum
     ring_word *place = make_room(shared, capacity, pad + size) ? place_of(shared, key, &h.previous)
                                                                : NULL;
 
-    if (!place)
+    if (!place || is_over(shared, h.previous, capacity, row->store_time))
         return false;
     write_pad(shared, tail, pad, capacity);
     tail += pad;
@@ -552,8 +564,11 @@ static bool have_places(const struct shared *shared, const struct memtable_chang
     for (size_t i = 0; i < count; i++) {
         uint64_t hash = changes[i]->key.hash, previous;
 
-        if (place_of(shared, &changes[i]->key, &previous) && previous != 0)
+        if (place_of(shared, &changes[i]->key, &previous) && previous != 0) {
+            if (is_over(shared, previous, capacity, changes[i]->row.store_time))
+                return false;
             continue; /* in that of its record, which is dirty: nobody else's */
+        }
         if (places_for(shared, hash, capacity) < ++taken[hash % sizeof taken])
             return false;
     }

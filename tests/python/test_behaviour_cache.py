@@ -422,3 +422,11 @@ def test_context_managers(package, tmp_path):
         assert cache['k'] == 1
     with pytest.raises(ZeroDivisionError), package.Cache(tmp_path) as cache:
         raise ZeroDivisionError
+
+
+def test_what_has_expired_and_is_stored_again_comes_last(cache):
+    cache.add('again', 1)
+    cache.touch('again', expire=-1)
+    cache['other'] = 2  # takes it along
+    cache['again'] = 3
+    assert list(cache) == ['other', 'again']
