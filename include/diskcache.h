@@ -437,12 +437,16 @@ DCACHE_API int dcache_open_named(dcache *cache, const char *kind, const char *na
  * has ended. It belongs to whoever holds the handle, not to a thread; but a thread that has begun
  * one and asks for the same cache through another handle gets TIMEOUT at once, with EDEADLK as the
  * sys_errno of dcache_last_error(): trying again is in vain.
+ * With a memtable, a foreign process (5.6.3, the sqlite3 shell) that is the first of its kind and comes
+ * while the transaction is open may write meanwhile; with memtable_size 0 none does. The commit
+ * may then have to wait for it: TIMEOUT, and the transaction is rolled back.
  * `timeout` in seconds, negative: that of the cache. After a fork, the child's copy is FORKED. */
 DCACHE_API int dcache_begin(dcache *cache, double timeout, dcache **ret_txn);
 
 /* Make the transaction durable and visible (a nested one: part of the outer). The handle is
  * released in any case but one: while an inner transaction is open, nothing happens (INVALID).
- * If it fails otherwise, everything in the transaction is undone. Fails: ABORTED, GONE. */
+ * If it fails otherwise, everything in the transaction is undone. Fails: ABORTED, GONE, TIMEOUT (see
+ * dcache_begin()). */
 DCACHE_API int dcache_commit(dcache *txn);
 
 /* Undo everything in the transaction and release the handle. Inner ones that are open, and not in use

@@ -310,6 +310,27 @@ static void foreign_commit_in_the_meantime_sends_it_to_sqlite(void **state)
     dcache_close(c);
 }
 
+static void foreign_lock_at_the_commit_undoes_it(void **state)
+{
+    dcache *c = open_with(dir_of(state), 0.1, "memtable_size", INT(1 << 20), NULL), *txn;
+    sqlite3 *db;
+
+    must_set(c, "k", 1);
+    assert_int_equal(count_of(c), 1);
+    txn = begin_hot(c);
+    must_set(txn, "k", 2);
+    db = foreign_lock(state);
+    assert_int_equal(sqlite3_exec(db, "UPDATE Cache SET access_count = 7; COMMIT; BEGIN IMMEDIATE",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(dcache_commit(txn), DCACHE_TIMEOUT);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    has(c, "k", 1);
+    must_set(c, "k", 3);
+    has(c, "k", 3);
+    dcache_close(c);
+}
+
 /* ---- who has to wait ---- */
 
 struct other {
@@ -478,6 +499,7 @@ int main(void)
         HOT(handle_learns_what_its_transactions_are_like),
         HOT(one_that_cannot_go_to_sqlite_is_as_it_was),
         HOT(foreign_commit_in_the_meantime_sends_it_to_sqlite),
+        HOT(foreign_lock_at_the_commit_undoes_it),
         HOT(writers_wait_for_it_and_readers_do_not),
         HOT(one_that_goes_to_sqlite_beside_another_that_is_there),
         HOT(one_of_a_process_that_dies_has_never_been),
