@@ -84,12 +84,7 @@ static void read_row(const struct ring_header *h, const ring_word *data, struct 
     (void)ring_borrow(h->key_type, h->key, &data, h->key_size);
     row->tag = ring_borrow(h->tag_type, h->tag, &data, h->tag_size);
     row->value = ring_borrow(h->value_type, h->value, &data, h->value_size);
-    row->raw = h->raw;
-    row->mode = h->mode;
-    row->store_time = h->store_time;
-    row->expire_time = h->expire_time;
-    row->access_time = h->access_time;
-    row->access_count = h->access_count;
+    ring_fill_row(h, row);
 }
 
 bool memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,

@@ -92,12 +92,7 @@ static int copy_record(const struct shared *shared, uint64_t position, uint64_t 
     record->position = position;
     record->size = h->size;
     record->hash = h->hash;
-    row->raw = h->raw;
-    row->mode = h->mode;
-    row->store_time = h->store_time;
-    row->expire_time = h->expire_time;
-    row->access_time = h->access_time;
-    row->access_count = h->access_count;
+    ring_fill_row(h, row);
     row->rowid = h->rowid;
     row->size = 0;
     row->filename = NULL;

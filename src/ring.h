@@ -12,6 +12,7 @@
 #ifndef RING_H
 #define RING_H
 
+#include "row.h"
 #include "shared.h"
 #include "value.h"
 
@@ -169,6 +170,17 @@ static inline bool ring_still_there(const struct shared *shared, uint64_t positi
     atomic_thread_fence(memory_order_acquire);
     return ring_load(&ring_state(shared)->head) <= position &&
            ring_load(&ring_state(shared)->capacity) == capacity;
+}
+
+/* What a header says of its row. */
+static inline void ring_fill_row(const struct ring_header *h, struct row *row)
+{
+    row->raw = h->raw;
+    row->mode = h->mode;
+    row->store_time = h->store_time;
+    row->expire_time = h->expire_time;
+    row->access_time = h->access_time;
+    row->access_count = h->access_count;
 }
 
 static inline struct dcache_value ring_scalar(unsigned type, uint64_t bits)
