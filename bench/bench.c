@@ -338,6 +338,18 @@ static void mode_policy(const char *setting, const char *text, int64_t number)
     dcache_close(cache);
 }
 
+/* KEYS-GETS */
+static void mode_saturate(const char *arguments, int64_t start, double seconds)
+{
+    unsigned keys, gets;
+
+    if (sscanf(arguments, "%u-%u", &keys, &gets) != 2)
+        die("not a number of keys and one of gets: %s", arguments);
+    open_cache(NULL, NULL, 0);
+    saturate(cache, &rng, keys, gets, start, seconds);
+    dcache_close(cache);
+}
+
 static void run(const char *mode, int64_t start, double seconds)
 {
     fanout = strncmp(mode, "fanout-", 7) == 0;
@@ -368,6 +380,8 @@ static void run(const char *mode, int64_t start, double seconds)
         mode_deque_index();
     else if (strcmp(mode, "index") == 0)
         mode_index();
+    else if (strncmp(mode, "saturate-", 9) == 0)
+        mode_saturate(mode + 9, start, seconds);
     else if (strncmp(mode, "keys-", 5) == 0)
         mode_keys((unsigned)to_number(mode + 5));
     else if (!run_recipe(mode))

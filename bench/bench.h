@@ -33,7 +33,8 @@ enum row {
     HANDOVER,
     AVERAGE,
     THROTTLE,
-    MEMOIZE
+    MEMOIZE,
+    OPERATIONS = 36
 };
 
 extern const char *directory;
@@ -41,6 +42,10 @@ extern unsigned operations;
 
 void expect(int rc, const char *what);
 void record(enum row row, int64_t ns);
+
+/* saturate.c */
+void saturate(dcache *cache, uint64_t *rng, unsigned keys, unsigned gets, int64_t start,
+              double seconds);
 
 /* structures.c */
 void mode_deque(void);

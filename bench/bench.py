@@ -21,6 +21,7 @@ import peers
 import rows_c
 import rows_disks
 import rows_python
+import rows_saturation
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -28,7 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def comparisons(program, ours, quick):
     """All of them, in the order of the report. Another one is another rows_*.py, and a line here."""
     original, worker = sys.executable, os.path.join(HERE, 'worker.py')
-    found = [rows_c.comparison(program, [original, worker])]
+    found = [rows_c.comparison(program, [original, worker]), rows_saturation.saturation(program)]
     if not quick:
         found.append(rows_c.by_keys(program, [original, worker]))
     if ours:
@@ -69,8 +70,9 @@ def arguments():
     parser.add_argument('program')
     parser.add_argument('--quick', action='store_true', help='an eighth of the work, in two minutes')
     parser.add_argument('--rounds', type=int, help='five; two if quick')
-    parser.add_argument('--seconds', type=float, default=4, help='a round with eight processes')
-    parser.add_argument('--parts', help='with commas, of: c, keys, python, memtable, compounds, disks, peers')
+    parser.add_argument('--seconds', type=float, default=4,
+                        help='a round with eight processes, beside 5.6.3')  # fmt: skip
+    parser.add_argument('--parts', help='with commas, of: c, saturation, keys, python, memtable, compounds, disks, peers')
     parser.add_argument('--only', help='names of modes of comparisons, with commas')
     parser.add_argument('--ours', metavar='PYTHON', help='that has the package of this clone')
     parser.add_argument('--json', metavar='FILE')
