@@ -5,12 +5,13 @@
 
 #define SLICE 256 /* records in one transaction: other writers get their turn in between */
 #define SLICE_MOST (SLICE + MEMTABLE_GROUP_MOST) /* M4: no slice ends in a group */
-#define FEW 8192                 /* bytes that may be left to be drained while writers wait */
-#define EXPIRED_MOST (2 * SLICE) /* items that go with the records of a slice */
+#define EXPIRED_MOST (2 * SLICE)                 /* items that go with the records of a slice */
 #define BATCH 64
 #define PATIENCE (100 * OS_MS)
 #define TURN (5 * OS_MS) /* longer than that, only a transaction has the append lock */
 #define STEP (2 * OS_MS) /* of waiting for the lock, before looking whether it is still needed */
+#define URGENT (100 * OS_MS) /* who dies meanwhile is forgotten */
+#define ROUNDS 4             /* of draining what has been written in the one before */
 
 #define FORGED 1 /* records have changed while they were read */
 
@@ -425,19 +426,44 @@ int drain_rest(struct store *store, struct db *db)
     return rc;
 }
 
-int drain_all(struct store *store, struct db *db, int64_t deadline)
+bool drain_is_urgent(const struct shared *shared)
+{
+    int64_t until = atomic_load(&shared->segment->memtable.urgent);
+
+    return until != 0 && os_minus(until, os_coarse()) > 0;
+}
+
+/* Most of it while writers go on, if not as fast as they might (drain_is_urgent): what they add meanwhile is
+ * less than what is drained, and in the end little is left that they all have to wait for. */
+static int drain_most(struct store *store, struct db *db)
 {
     struct shared *shared = &store->shared;
     struct shared_memtable *m = &shared->segment->memtable;
-    uint64_t target = memtable_published(shared, os_monotonic() + PATIENCE);
-    int64_t turn = os_monotonic() + TURN;
+    int rc = 0;
+
+    for (int round = 0; round < ROUNDS && rc == 0 && memtable_dirty(shared) > DRAIN_FEW; round++) {
+        uint64_t target = memtable_published(shared, os_monotonic() + PATIENCE);
+
+        while (rc == 0 && memtable_dirty(shared) > DRAIN_FEW && atomic_load(&m->drained) < target) {
+            atomic_store(&m->urgent, os_coarse() + URGENT);
+            rc = drain_slice(store, db, target, false);
+        }
+    }
+    return rc;
+}
+
+int drain_all(struct store *store, struct db *db, int64_t deadline)
+{
+    struct shared *shared = &store->shared;
+    int64_t turn;
     int rc = rescue(store, db);
 
-    /* Most of it while writers go on; of what they add meanwhile, they have to wait for the rest. */
-    while (rc == 0 && memtable_dirty(shared) > FEW && atomic_load(&m->drained) < target)
-        rc = drain_slice(store, db, target, false);
+    if (rc == 0)
+        rc = drain_most(store, db);
+    turn = os_monotonic() + TURN;
     if (rc == 0)
         rc = memtable_lock(shared, deadline < turn ? deadline : turn);
+    atomic_store(&shared->segment->memtable.urgent, 0);
     if (rc < 0)
         return rc == DCACHE_TIMEOUT && turn < deadline ? DRAIN_HELD : rc;
     rc = drain_rest(store, db);

@@ -9,8 +9,10 @@
 
 #define FIRST_RING (UINT64_C(1) << 20) /* bytes; a cache that is hardly used is to cost no more */
 #define DIRTY_MOST (UINT64_C(2) << 20) /* bytes: what a transaction may have to wait for */
-#define REFUSALS 1000                  /* of the ring, before it is left aside */
-#define LOOKUPS 32                     /* in SQLite, before it is worth a ring */
+#define STEP (2 * OS_MS)    /* of waiting for the lock, before looking whether it is still needed */
+#define ENOUGH (10 * OS_MS) /* of waiting because of a crowd */
+#define REFUSALS 1000       /* of the ring, before it is left aside */
+#define LOOKUPS 32          /* in SQLite, before it is worth a ring */
 
 /* ---- the ring ---- */
 
@@ -57,36 +59,63 @@ static void make_ring(struct store *store)
     shared_unlock(shared);
 }
 
-/* Let what is in the way go to SQLite: a slice, so that every writer does some of it. */
-static int relieve(struct store *store, int64_t deadline)
+/* From how many dirty bytes on writers see to it that there are fewer. */
+static uint64_t crowd(const struct shared *shared)
 {
-    struct db *db;
-    int rc = shared_lock(&store->shared, deadline), frames = 0;
+    uint64_t half = ring_capacity(shared) / 2;
 
-    if (rc < 0)
-        return rc;
-    rc = store_borrow(store, deadline, &db);
-    if (rc == 0) {
-        if (store_is_gone(store, db))
-            rc = DCACHE_GONE;
-        vfs_leave_out(db->file, true);
-        if (rc == 0 && memtable_dirty(&store->shared) > 0)
-            rc = drain_slice(store, db, memtable_published(&store->shared, deadline), false);
-        vfs_leave_out(db->file, false);
-        frames = db->wal_frames;
-        store_return(store, db);
-    }
-    shared_unlock(&store->shared);
-    if (rc == 0)
-        txn_checkpoint(store, frames);
-    return rc;
+    return half < DIRTY_MOST ? half : DIRTY_MOST;
 }
 
 static bool is_crowded(const struct shared *shared)
 {
-    uint64_t most = ring_capacity(shared) / 2;
+    uint64_t dirty = memtable_dirty(shared);
 
-    return memtable_dirty(shared) > (most < DIRTY_MOST ? most : DIRTY_MOST);
+    return dirty > crowd(shared) || (dirty > DRAIN_FEW && drain_is_urgent(shared));
+}
+
+/* Under the write lock. The log is left to the helpers: its checkpoint takes ten times as long. */
+static int drain_here(struct store *store, int64_t deadline)
+{
+    struct db *db;
+    int rc = store_borrow(store, deadline, &db);
+
+    if (rc < 0)
+        return rc;
+    if (store_is_gone(store, db))
+        rc = DCACHE_GONE;
+    vfs_leave_out(db->file, true);
+    if (rc == 0 && memtable_dirty(&store->shared) > 0)
+        rc = drain_slice(store, db, memtable_published(&store->shared, deadline), false);
+    vfs_leave_out(db->file, false);
+    store_return(store, db);
+    return rc;
+}
+
+/* Let what is in the way go to SQLite, a slice of it: whoever has the write lock does it, for all who wait for it.
+ * If nothing is in the way but a `crowded` ring, one record more does no harm: so nobody waits for
+ * a slow slice, a checkpoint or a foreign process until there is twice the crowd. */
+static int relieve(struct store *store, bool crowded, int64_t deadline)
+{
+    struct shared *shared = &store->shared;
+    _Atomic uint64_t *drained = &shared->segment->memtable.drained;
+    uint64_t before = atomic_load(drained);
+    int64_t now = os_monotonic(), enough = now + ENOUGH < deadline ? now + ENOUGH : deadline;
+    int rc;
+
+    do {
+        bool must = !crowded || memtable_dirty(shared) > 2 * crowd(shared);
+
+        rc = shared_lock(shared, now + STEP < deadline ? now + STEP : deadline);
+        if (rc == 0) {
+            rc = drain_here(store, must ? deadline : enough);
+            shared_unlock(shared);
+        }
+        now = os_monotonic();
+        if (rc == DCACHE_TIMEOUT && (atomic_load(drained) != before || (!must && now >= enough)))
+            rc = 0;
+    } while (rc == DCACHE_TIMEOUT && now < deadline);
+    return rc;
 }
 
 /* The append lock; the thread that has it for a transaction of its own would wait for ever. */
@@ -131,7 +160,7 @@ static int enter(struct dcache *cache, int64_t deadline)
     if (!memtable_exists(&store->shared) || store->shared.segment->memtable.trouble != 0)
         return HOT_PASS;
     if (is_crowded(&store->shared)) {
-        rc = relieve(store, deadline);
+        rc = relieve(store, true, deadline);
         if (rc < 0)
             return rc == DCACHE_GONE ? HOT_PASS : rc;
     }
@@ -208,7 +237,7 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
         helper_stir(store);
         return 0;
     }
-    rc = relieve(store, deadline);
+    rc = relieve(store, false, deadline);
     if (rc < 0 && rc != DCACHE_GONE)
         return rc;
     return rc == 0 && look->refused++ < REFUSALS ? HOT_AGAIN : HOT_PASS;

@@ -83,6 +83,7 @@ struct shared_memtable {
     _Atomic int64_t
         foreign; /* monotonic: when it was last seen that a foreign process writes; 0: never */
     _Atomic int64_t pause;   /* for how long after that nothing is left dirty */
+    _Atomic int64_t urgent;  /* monotonic: until when somebody waits for little to be dirty */
     _Atomic int32_t trouble; /* a status: why the last drain failed; 0: it did not */
     unsigned char boot[16];  /* of the kernel under which this was written */
 };

@@ -1,0 +1,92 @@
+/* test_hot.c - what a writer of single keys waits for, and what not.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "hot.h"
+#include "support.h"
+
+#define SMALLEST RING_SMALLEST /* half of it is a crowd */
+#define RECORD 1000            /* bytes, and some more in the ring */
+
+static dcache *open_hot(void **state, int64_t size)
+{
+    struct place *place = *state;
+    dcache *c = open_with(place->dir, 0.25, "memtable_size", INT(size), NULL);
+
+    assert_int_equal(dcache_set(c, KEY("first"), INT(0), NULL), 0); /* now there is a ring */
+    return c;
+}
+
+static int store(dcache *c, int number)
+{
+    static char data[RECORD];
+
+    return dcache_set(c, INT(number), BYTES(data, sizeof data), NULL);
+}
+
+static uint64_t dirty(const dcache *c)
+{
+    return memtable_dirty(&c->store->shared);
+}
+
+/* Somebody is at a checkpoint, say; this process stands for both. */
+static void crowd_waits_for_nobody_while_there_is_room(void **state)
+{
+    dcache *c = open_hot(state, SMALLEST);
+    int rc = 0, stored = 0;
+    int64_t count;
+
+    assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0);
+    for (; rc == 0; stored += rc == 0)
+        rc = store(c, stored);
+    assert_int_equal(rc, DCACHE_TIMEOUT);
+    assert_true(dirty(c) > SMALLEST - 2 * RECORD); /* full, and not half full */
+    shared_unlock(&c->store->shared);
+    assert_int_equal(store(c, stored), 0);
+    assert_int_equal(dcache_count(c, &count), 0);
+    assert_int_equal(count, stored + 2);
+    dcache_close(c);
+}
+
+/* Not so many are a crowd otherwise, and the helper comes later than they do. */
+static void who_is_in_a_hurry_has_the_writers_drain(void **state)
+{
+    dcache *c = open_hot(state, 1 << 20);
+    _Atomic int64_t *urgent = &c->store->shared.segment->memtable.urgent;
+
+    atomic_store(urgent, os_monotonic() + 3600 * 1000 * OS_MS);
+    for (int i = 0; i < 400; i++)
+        assert_int_equal(store(c, i), 0);
+    assert_true(dirty(c) < 200 * RECORD);
+    atomic_store(urgent, os_monotonic() - 1000 * OS_MS); /* he has died */
+    assert_false(drain_is_urgent(&c->store->shared));
+    dcache_close(c);
+}
+
+static void hurry_is_over_once_everything_is_drained(void **state)
+{
+    dcache *c = open_hot(state, 1 << 20);
+    int64_t count;
+
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(store(c, i), 0);
+    assert_int_equal(dcache_push(c, NULL, DCACHE_BACK, INT(1), NULL, NULL), 0);
+    assert_int_equal(atomic_load(&c->store->shared.segment->memtable.urgent), 0);
+    assert_int_equal(dirty(c), 0);
+    assert_int_equal(dcache_count(c, &count), 0);
+    assert_int_equal(count, 102);
+    dcache_close(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(crowd_waits_for_nobody_while_there_is_room, place_make,
+                                        place_remove),
+        cmocka_unit_test_setup_teardown(who_is_in_a_hurry_has_the_writers_drain, place_make,
+                                        place_remove),
+        cmocka_unit_test_setup_teardown(hurry_is_over_once_everything_is_drained, place_make,
+                                        place_remove),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
