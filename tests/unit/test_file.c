@@ -365,7 +365,8 @@ static void removing_takes_empty_directories_along_and_no_others(void **state)
     assert_int_equal(file_remove(&files, name), 0);
     assert_false(exists(in("d/%.5s", name)));
     assert_true(exists(in("d/%.2s/mine", name)));
-    assert_int_equal(unlink(in("d/%.2s/mine", name)), 0); /* names are random: y may come to lie there */
+    assert_int_equal(unlink(in("d/%.2s/mine", name)),
+                     0); /* names are random: y may come to lie there */
     name = published("y");
     assert_int_equal(file_remove(&files, name), 0);
     assert_false(exists(in("d/%.2s", name)));
