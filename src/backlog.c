@@ -1,81 +1,108 @@
-/* backlog.c - what is dirty, as a drain wants it: slices and runs. See memtable.h. */
+/* backlog.c - what is dirty, as a drain wants it: slices, and what of one matters. See memtable.h. */
 #include "memtable.h"
 
 /* An item keeps its place among the others, which is where it was first stored, and what it was meanwhile
- * is left out. So of a run, the records of a key between two times that it is absent, the first in a
- * slice is where the last is to be stored. */
-static bool begins_run(const struct shared *shared, const struct ring_header *h, uint64_t begin)
-{
-    uint64_t capacity = ring_load(&ring_state(shared)->capacity);
+ * is left out. What was taken away and stored again comes where that was done last. So of all that happened
+ * to a key within a slice two things matter: that it was taken away, and as what it was stored after that. */
 
-    return h->kind == MEMTABLE_ABSENT || h->previous < begin ||
-           ring_beginning(ring_record(shared, h->previous, capacity)).kind == MEMTABLE_ABSENT;
+/* ---- runs ---- */
+
+#define INDEX_SIZE (2 * MEMTABLE_SLICE_MOST)
+
+static unsigned index_of(uint64_t hash)
+{
+    return (unsigned)(hash >> 32) % INDEX_SIZE;
 }
 
-bool memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target, int most,
-                           uint64_t *ret_end)
+static struct memtable_run *add_run(struct memtable_slice *slice, uint64_t hash)
 {
+    struct memtable_run *run = &slice->run[slice->count];
+    unsigned i = index_of(hash);
+
+    if (slice->count == MEMTABLE_SLICE_MOST)
+        return NULL;
+    while (slice->index[i])
+        i = (i + 1) % INDEX_SIZE;
+    slice->index[i] = (uint16_t)++slice->count;
+    *run = (struct memtable_run){.hash = hash};
+    return run;
+}
+
+/* Of the key of a record: the one whose newest record is that before it. */
+static struct memtable_run *run_before(struct memtable_slice *slice, const struct ring_header *h)
+{
+    for (unsigned i = index_of(h->hash); slice->index[i]; i = (i + 1) % INDEX_SIZE) {
+        struct memtable_run *run = &slice->run[slice->index[i] - 1];
+
+        if (run->hash == h->hash && run->newest == h->previous)
+            return run;
+    }
+    return NULL;
+}
+
+/* The run that has something done at a position. */
+static const struct memtable_run *run_at(const struct memtable_slice *slice, uint64_t hash,
+                                         uint64_t position)
+{
+    for (unsigned i = index_of(hash); slice->index[i]; i = (i + 1) % INDEX_SIZE) {
+        const struct memtable_run *run = &slice->run[slice->index[i] - 1];
+
+        if (run->hash == hash && (run->stored_at == position || run->removed_at == position))
+            return run;
+    }
+    return NULL;
+}
+
+/* False: there is no room for another key. */
+static bool note(struct memtable_slice *slice, const struct ring_header *h, uint64_t position)
+{
+    struct memtable_run *run = h->previous >= slice->begin ? run_before(slice, h) : NULL;
+
+    if (!run)
+        run = add_run(slice, h->hash);
+    if (!run)
+        return false;
+    run->newest = position;
+    if (h->kind == MEMTABLE_PRESENT) {
+        slice->actions += run->stored_at == 0;
+        run->stored_at = run->stored_at ? run->stored_at : position;
+        run->stores = position;
+    } else {
+        slice->actions += (run->removed_at == 0) - (run->stored_at != 0);
+        run->stored_at = 0;
+        run->removed_at = run->removed_at ? run->removed_at : position;
+        run->removes = position;
+    }
+    return true;
+}
+
+/* ---- slices ---- */
+
+bool memtable_slice(const struct shared *shared, uint64_t begin, uint64_t target, int most,
+                    struct memtable_slice *ret_slice)
+{
+    struct memtable_slice *slice = ret_slice;
     struct ring_header h;
-    uint64_t at = begin;
     int beyond = most + MEMTABLE_GROUP_MOST - 1;
     bool more = false; /* M4 */
+    uint64_t at = begin;
 
+    slice->begin = slice->end = begin;
+    slice->count = slice->actions = 0;
+    memset(slice->index, 0, sizeof slice->index);
     if (!ring_is_part(begin, target, ring_capacity(shared)))
         return false;
-    for (int n = 0; at < target && n < (more ? beyond : most); at += h.size) {
+    for (; at < target && slice->actions < (more ? beyond : most); at += h.size) {
         if (!ring_read(shared, at, target, &h))
             break;
-        if (h.kind != RING_PAD)
-            more = h.flags & MEMTABLE_MORE;
-        if (h.kind != RING_PAD && !(h.flags & MEMTABLE_CLEAN))
-            n += begins_run(shared, &h, begin);
-    }
-    *ret_end = at;
-    return at > begin;
-}
-
-/* The newest record of the key of the one at a position. */
-static uint64_t newest(const struct shared *shared, const struct ring_header *h, uint64_t position)
-{
-    uint64_t capacity = ring_load(&ring_state(shared)->capacity);
-    const ring_word *bucket = ring_bucket(shared, h->hash, capacity);
-    const ring_word *data = ring_record(shared, position, capacity) + RING_WORDS;
-    struct memtable_key key = {.raw = h->raw, .hash = h->hash};
-
-    key.given = ring_borrow(h->key_type, h->key, &data, h->key_size);
-    key.key = value_normal_key(&key.given);
-    for (int i = 0; i < RING_BUCKET; i++) {
-        uint64_t slot = ring_acquire(&bucket[i]), there = slot ? ring_position(slot) : 0;
-        struct ring_header other;
-        bool gone;
-
-        if (slot >> RING_SHIFT == h->hash >> RING_SHIFT && there > position &&
-            there - position < capacity && ring_match(shared, there, capacity, &key, &other, &gone))
-            return there;
-    }
-    return position;
-}
-
-/* The last record before `end` of the run that one begins, with its header; 0: the run ends before. */
-static uint64_t last_of_run(const struct shared *shared, uint64_t position, uint64_t end,
-                            struct ring_header *h)
-{
-    uint64_t at = newest(shared, h, position), last = position,
-             most = position + ring_capacity(shared);
-    struct ring_header other;
-
-    /* Each is before the one that names it: ring_read(). */
-    for (; at > position && ring_read(shared, at, most, &other); at = other.previous) {
-        if (at >= end)
+        if (h.kind == RING_PAD)
             continue;
-        if (other.kind == MEMTABLE_ABSENT)
-            return 0;
-        if (last == position) {
-            last = at;
-            *h = other;
-        }
+        if (!(h.flags & MEMTABLE_CLEAN) && !note(slice, &h, at))
+            break;
+        more = h.flags & MEMTABLE_MORE;
     }
-    return last;
+    slice->end = at;
+    return at > begin;
 }
 
 /* Of a record that is whole and cannot go away. */
@@ -87,35 +114,37 @@ static void read_row(const struct ring_header *h, const ring_word *data, struct 
     ring_fill_row(h, row);
 }
 
-bool memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
-                         uint64_t end, struct memtable_record *ret_record)
+bool memtable_read_dirty(const struct shared *shared, const struct memtable_slice *slice,
+                         uint64_t position, struct memtable_record *ret_record)
 {
-    uint64_t capacity = ring_capacity(shared);
+    uint64_t capacity = ring_capacity(shared), from;
     const ring_word *data = ring_record(shared, position, capacity) + RING_WORDS;
+    const struct memtable_run *run;
     struct row *row = &ret_record->row;
     struct ring_header h;
 
     memset(ret_record, 0, sizeof *ret_record);
-    if (!ring_read(shared, position, end, &h))
+    if (!ring_read(shared, position, slice->end, &h))
         return false;
     ret_record->size = h.size;
     if (h.kind == MEMTABLE_PRESENT && (h.flags & MEMTABLE_CULLS))
         ret_record->culls = h.store_time;
-    if (h.kind == RING_PAD || (h.flags & MEMTABLE_CLEAN) || !begins_run(shared, &h, begin))
+    run = h.kind == RING_PAD || (h.flags & MEMTABLE_CLEAN) ? NULL
+                                                           : run_at(slice, h.hash, position);
+    if (!run)
         return true;
     row->key = ring_borrow(h.key_type, h.key, &data,
                            h.key_size); /* of 1 and 1.0, the first stays */
-    if (h.kind == MEMTABLE_PRESENT)
-        position = last_of_run(shared, position, end, &h);
-    if (position == 0)
-        return true;
-    ret_record->position = position;
+    from = run->stored_at == position ? run->stores : run->removes;
+    if (!ring_read(shared, from, slice->end, &h) || h.kind == RING_PAD)
+        return false;
+    ret_record->position = from;
     ret_record->hash = h.hash;
     ret_record->kind = (enum memtable_kind)h.kind;
     ret_record->flags = h.flags;
-    if (position < ring_load(&ring_state(shared)->floor))
+    if (from < ring_load(&ring_state(shared)->floor))
         ret_record->flags |= MEMTABLE_OVERTAKEN;
-    read_row(&h, ring_record(shared, position, capacity) + RING_WORDS, row);
+    read_row(&h, ring_record(shared, from, capacity) + RING_WORDS, row);
     return true;
 }
 

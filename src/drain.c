@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #define SLICE 256 /* records in one transaction: other writers get their turn in between */
-#define SLICE_MOST (SLICE + MEMTABLE_GROUP_MOST) /* M4: no slice ends in a group */
-#define EXPIRED_MOST (2 * SLICE)                 /* items that go with the records of a slice */
+#define SLICE_MOST MEMTABLE_SLICE_MOST
+#define EXPIRED_MOST (2 * SLICE) /* items that go with the records of a slice */
 #define BATCH 64
 #define PATIENCE (100 * OS_MS)
 #define TURN (5 * OS_MS) /* longer than that, only a transaction has the append lock */
@@ -14,6 +14,8 @@
 #define ROUNDS 4             /* of draining what has been written in the one before */
 
 #define FORGED 1 /* records have changed while they were read */
+
+_Static_assert(SLICE + MEMTABLE_GROUP_MOST <= SLICE_MOST, "see memtable_slice()");
 
 enum { BEGIN = DB_DRAIN_STATEMENTS, COMMIT, ROLLBACK };
 _Static_assert((int)ROLLBACK < DB_STATEMENTS, "see db.h");
@@ -263,13 +265,13 @@ static int take_along(struct drain *d, const struct memtable_record *record, uin
 
 /* ---- a slice ---- */
 
-static int apply_slice(struct drain *d, uint64_t begin, uint64_t end)
+static int apply_slice(struct drain *d, const struct memtable_slice *slice)
 {
     struct memtable_record record;
     int rc = 0, n = 0;
 
-    for (uint64_t at = begin; rc == 0 && at < end; at += record.size) {
-        if (!memtable_read_dirty(d->table, at, begin, end, &record) || n == SLICE_MOST)
+    for (uint64_t at = slice->begin; rc == 0 && at < slice->end; at += record.size) {
+        if (!memtable_read_dirty(d->table, slice, at, &record) || n == SLICE_MOST)
             return FORGED;
         if (record.kind != MEMTABLE_UNKNOWN) {
             rc = apply(d, &record);
@@ -351,26 +353,26 @@ static int give_up(struct drain *d, bool appending)
 static int slice(struct drain *d, uint64_t target, bool appending)
 {
     uint64_t begin = atomic_load(&d->table->segment->memtable.drained), before = 0;
-    uint64_t end = begin;
+    struct memtable_slice part;
     int rc;
 
     if (begin >= target)
         return 0;
-    if (!memtable_end_of_slice(d->table, begin, target, SLICE, &end)) /* whoever has forged it */
+    if (!memtable_slice(d->table, begin, target, SLICE, &part)) /* whoever has forged it */
         return give_up(d, appending);
     rc = run(d->db, BEGIN);
     if (rc == 0)
         rc = settle(d, appending);
     if (rc == 0) {
         before = db_commits(d->db);
-        rc = apply_slice(d, begin, end);
+        rc = apply_slice(d, &part);
     }
     if (rc == 0)
         rc = run(d->db, COMMIT);
     /* Who writes next is told, rather than that more and more waits for what may never come. */
     atomic_store(&d->table->segment->memtable.trouble, rc == DCACHE_TIMEOUT || rc > 0 ? 0 : rc);
     if (rc == 0)
-        committed(d, before, end);
+        committed(d, before, part.end);
     else if (!sqlite3_get_autocommit(d->db->handle) && run(d->db, ROLLBACK) < 0)
         (void)sqlite3_exec(d->db->handle, "ROLLBACK", NULL, NULL, NULL);
     for (size_t i = 0; i < d->files; i++) {

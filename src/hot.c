@@ -217,6 +217,23 @@ static int publish_in_scope(struct hot_look *look, enum memtable_kind kind, unsi
     return let_go(look, rc == GROUP_FULL ? HOT_PASS : rc);
 }
 
+/* Q1: what is known is true before and after. */
+static bool append(struct hot_look *look, enum memtable_kind kind, unsigned flags,
+                   const struct row *row)
+{
+    struct shared *shared = &look->cache->store->shared;
+    bool pushes = kind == MEMTABLE_PRESENT, done;
+
+    if (!look->moved)
+        return memtable_append(shared, &look->key, kind, flags, row);
+    if (pushes)
+        ends_set(shared, look->moved);
+    done = memtable_append(shared, &look->key, kind, flags | MEMTABLE_QUEUE, row);
+    if (done != pushes)
+        ends_set(shared, done ? look->moved : look->ends);
+    return done;
+}
+
 /* Publish, and let go of the lock. */
 static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flags,
                    const struct row *row, int64_t deadline)
@@ -231,7 +248,7 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
         return let_go(look, HOT_PASS);
     if (look->cache->scope)
         return publish_in_scope(look, kind, flags, row);
-    done = memtable_append(&store->shared, &look->key, kind, flags, row);
+    done = append(look, kind, flags, row);
     memtable_unlock(&store->shared);
     if (done) {
         helper_stir(store);
@@ -315,19 +332,26 @@ int hot_commit(struct txn *txn)
 
 /* ---- looking ---- */
 
-struct hot_look hot_look_new(struct dcache *cache, const struct item *item, unsigned flags)
+static struct hot_look look_new(struct dcache *cache, const struct dcache_value *key, int raw,
+                                unsigned flags)
 {
     struct hot_look look; /* the record is written before it is read: see memtable_find() */
 
     look.cache = cache;
     look.flags = flags;
-    look.key = memtable_key(&item->row.key, item->row.raw);
+    look.key = memtable_key(key, raw);
     look.commits = DB_NO_COMMITS;
     look.counted = 0;
     look.refused = 0;
+    look.ends = look.moved = NULL;
     look.record.kind = MEMTABLE_UNKNOWN;
     look.record.row.memory = NULL;
     return look;
+}
+
+struct hot_look hot_look_new(struct dcache *cache, const struct item *item, unsigned flags)
+{
+    return look_new(cache, &item->row.key, item->row.raw, flags);
 }
 
 bool hot_may_ask(struct dcache *cache)
@@ -682,4 +706,135 @@ int hot_incr_end(struct hot_look *look, const struct row *row, int64_t deadline)
     timed = *row;
     timed.store_time = memtable_time(shared, row->store_time);
     return publish(look, MEMTABLE_PRESENT, look->counted, &timed, deadline);
+}
+
+/* ---- queues ---- */
+
+/* The append lock, where it is known how far the queue goes and nobody else pushes (Q3). */
+static int enter_queue(struct dcache *cache, struct ends *ends, int64_t deadline)
+{
+    struct store *store = cache->store;
+    int rc = cache->scope || store->read_only ? HOT_PASS : enter(cache, deadline);
+
+    if (rc != 0)
+        return rc;
+    if (!memtable_was_foreign(&store->shared) && ends_find(&store->shared, ends) &&
+        (ends->prefix || store->settings.deque_maxlen < 0))
+        return 0;
+    memtable_unlock(&store->shared);
+    return HOT_PASS;
+}
+
+static struct hot_look look_for_item(struct dcache *cache, const struct dcache_value *key,
+                                     const struct ends *ends, const struct ends *moved)
+{
+    struct hot_look look = look_new(cache, key, 1, 0);
+
+    look.ends = ends;
+    look.moved = moved;
+    return look;
+}
+
+static int push(struct dcache *cache, struct ends *ends, enum dcache_side side, struct row *row,
+                int64_t deadline)
+{
+    struct hot_look look;
+    struct ends moved;
+    int64_t number;
+    int rc = enter_queue(cache, ends, deadline);
+
+    if (rc != 0)
+        return rc;
+    number = ends_next(ends, side);
+    moved = *ends;
+    if (ends->first == ends->next)
+        moved.first = moved.next = number;
+    moved.first -= number < moved.first;
+    moved.next += number == moved.next;
+    rc = ends_key(ends->prefix, number, &row->key);
+    look = look_for_item(cache, &row->key, ends, &moved);
+    row->store_time = memtable_time(&cache->store->shared, row->store_time);
+    if (rc == 0 && !memtable_fits(&cache->store->shared, row))
+        rc = HOT_PASS;
+    return rc == 0 ? publish(&look, MEMTABLE_PRESENT, MEMTABLE_CULLS, row, deadline)
+                   : let_go(&look, rc);
+}
+
+int hot_push(struct dcache *cache, const char *prefix, enum dcache_side side,
+             const struct item *item, int64_t deadline, struct dcache_value *ret_key)
+{
+    struct ends ends = {.prefix = prefix};
+    struct row row = item->row;
+    int refused = 0, rc;
+
+    /* What expires may be culled, and then the next number is another than that after it. */
+    if (item->staged || row.filename || row.size > 0 || row_is_pinned(&row) ||
+        row.expire_time != DCACHE_NEVER)
+        return HOT_PASS;
+    row.raw = 1;
+    do {
+        row.key = dcache_none();
+        rc = push(cache, &ends, side, &row, deadline);
+        if (rc != 0)
+            dcache_value_clear(&row.key);
+    } while (rc == HOT_AGAIN && refused++ < REFUSALS);
+    *ret_key = row.key;
+    return rc == HOT_AGAIN ? HOT_PASS : rc;
+}
+
+/* The row under the number at an end, if it is as most are: else one has to look behind it. */
+static int row_at_end(struct hot_look *look, int64_t deadline, struct row *ret_row)
+{
+    int rc = current(look, deadline, ret_row);
+
+    if (rc == 0 && (!row_is_live(ret_row) || ret_row->filename || ret_row->damaged ||
+                    row_is_pinned(ret_row))) {
+        row_clear(ret_row);
+        rc = HOT_PASS;
+    }
+    return rc == DCACHE_NOT_FOUND ? HOT_PASS : rc;
+}
+
+static int pull(struct dcache *cache, struct ends *ends, enum dcache_side side, bool remove,
+                int64_t deadline, struct row *ret_row)
+{
+    struct row nothing = {.store_time = os_now()};
+    struct hot_look look;
+    struct ends moved;
+    int64_t number;
+    int rc = enter_queue(cache, ends, deadline);
+
+    if (rc != 0)
+        return rc;
+    moved = *ends;
+    number = side == DCACHE_FRONT ? moved.first++ : --moved.next;
+    rc = ends->first == ends->next ? DCACHE_NOT_FOUND
+                                   : ends_key(ends->prefix, number, &nothing.key);
+    look = look_for_item(cache, &nothing.key, ends, &moved);
+    if (rc == 0)
+        rc = row_at_end(&look, deadline, ret_row);
+    nothing.store_time = memtable_time(&cache->store->shared, nothing.store_time);
+    if (rc == 0 && remove)
+        rc = publish(&look, MEMTABLE_ABSENT, 0, &nothing, deadline);
+    else
+        rc = let_go(&look, rc);
+    dcache_value_clear(&nothing.key);
+    if (rc != 0)
+        row_clear(ret_row);
+    return rc;
+}
+
+int hot_pull(struct dcache *cache, const char *prefix, enum dcache_side side, bool remove,
+             struct row *ret_row)
+{
+    struct ends ends = {.prefix = prefix};
+    int64_t deadline = os_deadline(cache->timeout);
+    int refused = 0, rc;
+
+    if (!remove && !memtable_exists(&cache->store->shared)) /* it is not made for who looks */
+        return HOT_PASS;
+    do
+        rc = pull(cache, &ends, side, remove, deadline, ret_row);
+    while (rc == HOT_AGAIN && refused++ < REFUSALS);
+    return rc == HOT_AGAIN ? HOT_PASS : rc;
 }

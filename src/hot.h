@@ -20,6 +20,7 @@ struct hot_look {
     uint64_t commits; /* when the memtable was asked */
     int refused;      /* how often there was no room in the ring */
     unsigned counted; /* MEMTABLE_COUNTED of what was found, or 0; MEMTABLE_CULLS: a new item */
+    const struct ends *ends, *moved; /* of a push or pull: where the queue ends before and after it */
     struct memtable_record record; /* dirty, but SQLite may know better */
 };
 
@@ -50,6 +51,15 @@ int hot_touch(struct dcache *cache, const struct item *item, double expire_time,
 /* Remove a live item; its row is handed back if `ret_row` is not NULL. Fails: NOT_FOUND. */
 int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_row,
                int64_t deadline);
+
+/* push of an item without a file, if it is known where the queue ends; `ret_key` is owned, of text.
+ * Fails: RANGE. */
+int hot_push(struct dcache *cache, const char *prefix, enum dcache_side side,
+             const struct item *item, int64_t deadline, struct dcache_value *ret_key);
+
+/* peek and (`remove`) pull; the row is handed back. Fails: NOT_FOUND. */
+int hot_pull(struct dcache *cache, const char *prefix, enum dcache_side side, bool remove,
+             struct row *ret_row);
 
 /* Transactions, T6 of txn.h. Begin: in the memtable, with the append lock; an inner one in the group of
  * the one around it. Commit: publish what it has written; of a transaction that is SQLite's, or has to

@@ -1,6 +1,8 @@
 /* memtable.c - publishing and finding records, the lock, making room. See memtable.h for the invariants. */
 #include "memtable.h"
 
+#include "ends.h"
+
 #include <stdlib.h>
 
 #define PATIENCE (100 * OS_MS)
@@ -521,6 +523,8 @@ bool memtable_append(struct shared *shared, const struct memtable_key *key, enum
 
     if (!place || is_over(shared, h.previous, capacity, row->store_time))
         return false;
+    if (!(flags & (MEMTABLE_CLEAN | MEMTABLE_QUEUE)))
+        ends_forget(shared, key);
     write_pad(shared, tail, pad, capacity);
     tail += pad;
     write_record(ring_record(shared, tail, capacity), &h, &key->key, row);
@@ -594,6 +598,7 @@ static void write_group(struct shared *shared, const struct memtable_change *con
         struct ring_header h = header_of(&c->key, c->kind, c->flags | of_group, &c->row, size);
 
         (void)place_of(shared, &c->key, &h.previous);
+        ends_forget(shared, &c->key);
         write_pad(shared, tail, pad, capacity);
         tail += pad;
         write_record(ring_record(shared, tail, capacity), &h, &c->key.key, &c->row);
@@ -723,16 +728,23 @@ void memtable_inherit(struct shared *shared)
     for (uint64_t i = 0; i < capacity / RING_BYTES_PER_SLOT; i++)
         ring_release(ring_bucket(shared, 0, capacity) + i, 0);
     ring_release(&m->visible, ring_load(&m->head));
+    ends_forget_all(shared);
     list_again(shared);
     ring_release(&m->floor, ring_load(&m->tail)); /* who knows who has been at SQLite since */
 }
 
-void memtable_settle(struct shared *shared, uint64_t commits)
+void memtable_settle_queue(struct shared *shared, uint64_t commits)
 {
     struct shared_memtable *m = ring_state(shared);
 
     ring_release(&m->floor, ring_load(&m->tail));
     ring_release(&m->known, commits);
+}
+
+void memtable_settle(struct shared *shared, uint64_t commits)
+{
+    ends_forget_all(shared);
+    memtable_settle_queue(shared, commits);
 }
 
 void memtable_own_commit(struct shared *shared, uint64_t commits)

@@ -12,8 +12,8 @@
  *  M2  A record is published by the store of `tail`; what is behind `tail` is nothing.
  *  M3  Then it is listed in the index, then `visible` follows. Whoever takes the append lock lists
  *      what is between `visible` and `tail`: its author has died there.
- *      A drain, which looks in the index for the newest of a run, goes up to `visible` only: of two
- *      records of a key, the second not listed, it would store the first.
+ *      A drain goes up to `visible` only: a record behind that is perhaps one of a group, of which the
+ *      rest is not published (M4), or of an author who has died.
  *  M4  A reader who finds a record of a group waits until `visible` is behind it: then all of the group is
  *      listed. `visible` is moved over a group as a whole, by whoever repairs too, and no slice of a
  *      drain ends in one. What is published alone is whole once it is listed.
@@ -36,6 +36,7 @@
 #include "row.h"
 
 #define MEMTABLE_GROUP_MOST 256 /* records that are published at once */
+#define MEMTABLE_SLICE_MOST 512 /* actions of a slice: no slice ends in a group (M4) */
 
 struct memtable_key memtable_key(const struct dcache_value *key, int raw);
 
@@ -52,7 +53,8 @@ enum memtable_flags {
     MEMTABLE_NO_VALUE = 8,  /* of a question */
     MEMTABLE_CULLS = 16,    /* an item was stored: with it goes what has expired by then */
     MEMTABLE_GROUP = 32,    /* one of those that were published at once (M4) ... */
-    MEMTABLE_MORE = 64      /* ... and not the last */
+    MEMTABLE_MORE = 64,     /* ... and not the last */
+    MEMTABLE_QUEUE = 128    /* a push or pull, who sees himself to where the queue ends (ends.h) */
 };
 
 /* A new state of a key. */
@@ -126,6 +128,9 @@ void memtable_inherit(struct shared *shared);
 /* M8: somebody has committed to SQLite who was no drain. Under both locks. */
 void memtable_settle(struct shared *shared, uint64_t commits);
 
+/* The same of a push or pull: where the other queues end, is known still (Q2 of ends.h). */
+void memtable_settle_queue(struct shared *shared, uint64_t commits);
+
 /* The same under the write lock only, for a commit of ours beside the usual ways. */
 void memtable_own_commit(struct shared *shared, uint64_t commits);
 
@@ -138,19 +143,33 @@ bool memtable_was_foreign(const struct shared *shared); /* at any time since the
 
 /* ---- under the write lock ---- */
 
-/* Where a slice ends that begins at `begin` (which is `drained`), has to be brought to SQLite as a
- * whole, goes to `target` (memtable_published()) at most, and has some `most` records that matter, or
- * those of a group more: less than MEMTABLE_GROUP_MOST. False: at `begin` is no record, or the positions cannot be. */
-bool memtable_end_of_slice(const struct shared *shared, uint64_t begin, uint64_t target, int most,
-                           uint64_t *ret_end);
+/* A part of what is dirty, brought to SQLite as a whole: it begins at `drained`. Of each key it has what
+ * matters, where that is done, and which record says so; a position of 0: nothing. */
+struct memtable_slice {
+    uint64_t begin, end;
+    int count;   /* of keys */
+    int actions; /* what is done */
+    struct memtable_run {
+        uint64_t hash, newest; /* the last record of the key so far */
+        uint64_t removed_at, removes;
+        uint64_t stored_at, stores; /* after that */
+    } run[MEMTABLE_SLICE_MOST];
+    uint16_t index[2 * MEMTABLE_SLICE_MOST]; /* by hash: its number in `run`, plus 1 */
+};
 
-/* What is to be stored in the place of the record at a position, within a slice: its row is borrowed from
+/* The slice that begins at `begin`, goes to `target` (memtable_published()) at most, and has some `most`
+ * actions, or those of a group more: less than MEMTABLE_GROUP_MOST. False: at `begin` is no record, or the
+ * positions cannot be. */
+bool memtable_slice(const struct shared *shared, uint64_t begin, uint64_t target, int most,
+                    struct memtable_slice *ret_slice);
+
+/* What is to be done in the place of the record at a position within a slice: its row is borrowed from
  * the ring. UNKNOWN: nothing. OVERTAKEN: it yields to a later row. The next is `size` bytes further.
  * False: it is no record (any more: then somebody writes into the segment). */
-bool memtable_read_dirty(const struct shared *shared, uint64_t position, uint64_t begin,
-                         uint64_t end, struct memtable_record *ret_record);
+bool memtable_read_dirty(const struct shared *shared, const struct memtable_slice *slice,
+                         uint64_t position, struct memtable_record *ret_record);
 
-/* Without what is no ring: see memtable_end_of_slice(). With the append lock held, or (`deadline` not
+/* Without what is no ring: see memtable_slice(). With the append lock held, or (`deadline` not
  * negative) taken for it. Fails: TIMEOUT. */
 int memtable_void(struct shared *shared, int64_t deadline);
 

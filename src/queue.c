@@ -1,19 +1,11 @@
 /* queue.c - push, pull, peek at the ends of key ranges; peekitem at the ends of the cache. */
 #include "entry.h"
 #include "evict.h"
+#include "hot.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#define FIRST_NUMBER INT64_C(500000000000000)
-#define LAST_NUMBER INT64_C(999999999999998) /* 5.6.3 looks strictly between 0 and one more */
-
 /* ---- push ---- */
-
-static int64_t number_of(const struct dcache_value *key, const char *prefix)
-{
-    return prefix ? strtoll((const char *)key->data + strlen(prefix) + 1, NULL, 10) : key->integer;
-}
 
 /* The number of the key beyond the end of the queue. */
 static int next_number(struct txn *txn, const char *prefix, enum dcache_side side, int64_t *ret)
@@ -22,29 +14,37 @@ static int next_number(struct txn *txn, const char *prefix, enum dcache_side sid
     int rc = row_queue_key(txn->db, prefix, side, 0, &row);
 
     if (rc == DCACHE_NOT_FOUND) {
-        *ret = FIRST_NUMBER;
+        *ret = ENDS_FIRST;
         return 0;
     }
     if (rc < 0)
         return rc;
-    *ret = number_of(&row.key, prefix) + (side == DCACHE_BACK ? 1 : -1);
+    *ret = ends_number(prefix, &row.key) + (side == DCACHE_BACK ? 1 : -1);
     row_clear(&row);
     return 0;
 }
 
-static int make_key(const char *prefix, int64_t number, struct dcache_value *ret_key)
+/* Before the commit: where the queue ends is left for the next, if he can make use of it. */
+static int tell_ends(struct txn *txn, const char *prefix, struct ends *ends)
 {
-    char *text;
+    struct row first = {0}, last = {0};
+    int rc;
 
-    if (number < 1 || number > LAST_NUMBER)
-        return os_fail(DCACHE_RANGE, "the numbers of the queue are used up");
-    *ret_key = dcache_int(number);
-    if (!prefix)
+    *ends = (struct ends){.prefix = prefix, .first = ENDS_FIRST, .next = ENDS_FIRST};
+    if (!txn->appending || memtable_was_foreign(&txn->cache->store->shared))
         return 0;
-    text = os_format("%s-%015lld", prefix, (long long)number);
-    if (!text)
-        return DCACHE_NOMEM;
-    *ret_key = dcache_text(text);
+    rc = row_queue_key(txn->db, prefix, DCACHE_FRONT, 0, &first);
+    if (rc == 0)
+        rc = row_queue_key(txn->db, prefix, DCACHE_BACK, 0, &last);
+    if (rc == 0) {
+        ends->first = ends_number(prefix, &first.key);
+        ends->next = ends_number(prefix, &last.key) + 1;
+    }
+    row_clear(&first);
+    row_clear(&last);
+    if (rc < 0 && rc != DCACHE_NOT_FOUND)
+        return rc;
+    txn->queue = ends;
     return 0;
 }
 
@@ -96,7 +96,7 @@ static int store_items(struct txn *txn, const char *prefix, enum dcache_side sid
 
     for (size_t i = 0; rc == 0 && i < count; i++, number += side == DCACHE_BACK ? 1 : -1) {
         dcache_value_clear(ret_last_key);
-        rc = make_key(prefix, number, ret_last_key);
+        rc = ends_key(prefix, number, ret_last_key);
         if (rc == 0)
             rc = item_key(&items[i], txn->cache->store, ret_last_key);
         if (rc == 0)
@@ -116,6 +116,7 @@ static int push(dcache *cache, const char *prefix, enum dcache_side side,
 {
     ENTRY_OPTIONS(struct dcache_set_options, options, given);
     struct txn txn = txn_new(cache);
+    struct ends ends;
     size_t taken = 0;
     int rc = 0;
 
@@ -127,12 +128,18 @@ static int push(dcache *cache, const char *prefix, enum dcache_side side,
         rc = check_queue(cache, prefix, side);
     if (rc < 0)
         item_adopt_files(&txn, values, taken, count);
-    else
+    if (rc == 0)
+        rc = count == 1 ? hot_push(cache, prefix, side, items, txn.deadline, ret_last_key)
+                        : HOT_PASS;
+    if (rc == HOT_PASS) {
         rc = txn_begin(&txn);
-    if (rc == 0)
-        rc = store_items(&txn, prefix, side, items, count, rowids, ret_last_key);
-    if (rc == 0)
-        rc = txn_commit(&txn);
+        if (rc == 0)
+            rc = store_items(&txn, prefix, side, items, count, rowids, ret_last_key);
+        if (rc == 0)
+            rc = tell_ends(&txn, prefix, &ends);
+        if (rc == 0)
+            rc = txn_commit(&txn);
+    }
     txn_end(&txn);
     return rc;
 }
@@ -209,29 +216,57 @@ static int find_end(struct txn *txn, const struct end *end, unsigned flags, stru
     }
 }
 
+/* The first row goes, or all that was in the way and has gone already. */
+static int take_row(struct txn *txn, const struct end *end, unsigned flags,
+                    struct dcache_entry *ret_entry)
+{
+    struct row row = {0};
+    struct ends ends;
+    int fd = -1, rc = find_end(txn, end, flags, &row, &fd), told = 0;
+
+    if ((rc == 0 || rc == DCACHE_NOT_FOUND) && !end->whole)
+        told = tell_ends(txn, end->prefix, &ends);
+    if (told < 0) {
+        os_close(fd);
+        rc = told;
+    } else if (rc == 0) {
+        if (!end->whole && end->side == DCACHE_FRONT)
+            ends.first = ends_number(end->prefix, &row.key) + 1;
+        else if (!end->whole)
+            ends.next = ends_number(end->prefix, &row.key);
+        rc = entry_take(txn, &row, fd, flags, ret_entry);
+    } else if (rc == DCACHE_NOT_FOUND) {
+        int committed = txn_commit(txn);
+
+        rc = committed < 0 ? committed : rc;
+    }
+    txn->queue = NULL;
+    row_clear(&row);
+    return rc;
+}
+
 static int take_end(dcache *cache, const struct end *end, const struct dcache_get_options *given,
                     struct dcache_entry *ret_entry)
 {
     ENTRY_OPTIONS(struct dcache_get_options, options, given);
-    struct txn txn = txn_new(cache);
     struct row row = {0};
-    int fd = -1, rc, committed;
+    struct txn txn;
+    int rc;
 
     entry_init(ret_entry);
     rc = check_queue(cache, end->prefix, end->side);
-    if (rc == 0)
-        rc = txn_begin(&txn);
-    if (rc == 0) {
-        rc = find_end(&txn, end, options.flags, &row, &fd);
-        if (rc == 0) {
-            rc = entry_take(&txn, &row, fd, options.flags, ret_entry);
-        } else if (rc == DCACHE_NOT_FOUND) {
-            committed = txn_commit(&txn); /* what was in the way goes */
-            rc = committed < 0 ? committed : rc;
-        }
+    if (rc < 0)
+        return rc;
+    if (!end->whole && !(options.flags & DCACHE_AS_FD)) { /* may fail, and then it has to stay */
+        rc = hot_pull(cache, end->prefix, end->side, true, &row);
+        if (rc != HOT_PASS)
+            return rc < 0 ? rc : entry_fill(&row, -1, options.flags, ret_entry);
     }
+    txn = txn_new(cache);
+    rc = txn_begin(&txn);
+    if (rc == 0)
+        rc = take_row(&txn, end, options.flags, ret_entry);
     txn_end(&txn);
-    row_clear(&row);
     return rc;
 }
 
@@ -257,8 +292,11 @@ static int peek_quickly(dcache *cache, const struct end *end, unsigned flags,
 {
     struct row row = {0};
     struct db *db;
-    int fd, rc = txn_read_begin(cache, &db);
+    int fd, rc = end->whole ? HOT_PASS : hot_pull(cache, end->prefix, end->side, false, &row);
 
+    if (rc != HOT_PASS)
+        return rc < 0 ? rc : entry_fill(&row, -1, flags, ret_entry);
+    rc = txn_read_begin(cache, &db);
     if (rc < 0)
         return rc;
     rc = row_at(db, end, &row);

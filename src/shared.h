@@ -25,6 +25,8 @@
 #define SHARED_WAITERS 64
 #define SHARED_WAITER_KEY 64
 #define SHARED_WAITER_LINE 160
+#define SHARED_QUEUES 8
+#define SHARED_QUEUE_NAME 40
 
 /* What a read has noted about a row, until a writer brings it to the database. */
 struct shared_access {
@@ -62,6 +64,12 @@ struct shared_mutex {
     _Atomic int64_t waiting_since; /* monotonic, of who has waited longest, roughly; 0: nobody */
 };
 
+/* Where a queue ends: see ends.h. */
+struct shared_queue {
+    _Atomic uint64_t first, next;
+    _Atomic uint64_t name[1 + SHARED_QUEUE_NAME / 8];
+};
+
 /* The memtable: see memtable.h, which gives each field its meaning. What readers look at all the
  * time is on another cache line than what each write changes. */
 struct shared_memtable {
@@ -75,6 +83,8 @@ struct shared_memtable {
     _Atomic uint64_t drained;
     _Atomic uint64_t time; /* bits of a double: the latest store_time */
     struct shared_mutex append;
+    _Atomic uint32_t queues; /* of which is known where they end */
+    struct shared_queue queue[SHARED_QUEUES];
     char and[64];
     _Atomic uint32_t stirred; /* what helpers sleep on */
     _Atomic uint32_t sleepers;

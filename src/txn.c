@@ -194,7 +194,10 @@ static void settle(struct txn *txn, bool foreign)
     if (commits == known)
         return;
     (void)memtable_time(shared, os_now()); /* what comes now is later than these rows */
-    memtable_settle(shared, commits);
+    if (txn->queue && !foreign)
+        memtable_settle_queue(shared, commits);
+    else
+        memtable_settle(shared, commits);
     /* Else nobody has looked before, or the log is another one, and who had the old one has closed it. */
     if (foreign && known != 0 && commits != 0)
         memtable_note_foreign(shared);
@@ -380,6 +383,8 @@ static int finish_outer(struct txn *txn)
     if (txn->settings_changed)
         store_settings_changed(store, false);
     settle(txn, false);
+    if (txn->queue && txn->appending)
+        ends_set(&store->shared, txn->queue);
     frames = txn->db->wal_frames;
     txn->open = false;
     release(txn);

@@ -31,6 +31,7 @@
 #define TXN_H
 
 #include "drain.h"
+#include "ends.h"
 #include "group.h"
 #include "left.h"
 
@@ -59,6 +60,7 @@ struct txn {
     int64_t evictions;
     struct left_batch *left; /* for the owner of the handle, once this is committed */
     bool settings_changed;
+    const struct ends *queue; /* of a push or pull: where its queue ends now, for ends_set() */
     uint64_t hits, misses, timeouts, damaged; /* taken from the segment: back they go if undone */
     bool
         aside; /* of the library's own, which can wait for another time: no timeout to be counted */

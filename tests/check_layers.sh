@@ -26,6 +26,7 @@ left
 watch
 group backlog
 memtable
+ends
 ring
 heal directory
 schema

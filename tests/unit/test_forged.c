@@ -9,16 +9,16 @@
 static void go_everywhere(void)
 {
     struct shared_memtable *m = &shared.segment->memtable;
-    uint64_t begin = m->drained, end = begin, target = memtable_published(&shared, os_deadline(5));
+    static struct memtable_slice slice;
+    uint64_t begin = m->drained, end, target = memtable_published(&shared, os_deadline(5));
 
     for (int i = 0; i < 3; i++)
         (void)kind_of(i == 0 ? "a" : i == 1 ? "b" : "", COMMITS);
-    if (!memtable_end_of_slice(&shared, begin, target, 1000, &end))
-        end = begin;
+    end = memtable_slice(&shared, begin, target, 256, &slice) ? slice.end : begin;
     for (uint64_t at = begin; at < end;) {
         struct memtable_record r;
 
-        assert_true(memtable_read_dirty(&shared, at, begin, end, &r));
+        assert_true(memtable_read_dirty(&shared, &slice, at, &r));
         assert_true(r.size > 0 && r.size <= CAPACITY);
         if (r.kind != MEMTABLE_UNKNOWN)
             assert_true(r.row.value.size <= SHARED_RING_MOST);

@@ -112,15 +112,19 @@ static void ring_turns_many_times(void **state)
 /* What a slice stores, as "key=value" or "key-", in order. */
 static const char *slice(uint64_t end)
 {
-    struct shared_memtable *m = &shared.segment->memtable;
+    static struct memtable_slice part;
     static char seen[256];
     struct memtable_record r;
+    int actions = 0;
 
     seen[0] = 0;
-    for (uint64_t at = m->drained; at < end; at += r.size) {
+    assert_true(memtable_slice(&shared, shared.segment->memtable.drained, end, 100, &part));
+    assert_true(part.end == end);
+    for (uint64_t at = part.begin; at < end; at += r.size) {
         size_t used = strlen(seen);
 
-        assert_true(memtable_read_dirty(&shared, at, m->drained, end, &r));
+        assert_true(memtable_read_dirty(&shared, &part, at, &r));
+        actions += r.kind != MEMTABLE_UNKNOWN;
         if (r.kind == MEMTABLE_PRESENT)
             (void)snprintf(seen + used, sizeof seen - used, "%.*s=%.*s ", (int)r.row.key.size,
                            (const char *)r.row.key.data, (int)r.row.value.size,
@@ -129,6 +133,7 @@ static const char *slice(uint64_t end)
             (void)snprintf(seen + used, sizeof seen - used, "%.*s- ", (int)r.row.key.size,
                            (const char *)r.row.key.data);
     }
+    assert_int_equal(actions, part.actions);
     return seen;
 }
 
@@ -164,12 +169,33 @@ static void what_was_taken_away_and_put_back_comes_last(void **state)
     assert_true(append("a", "4"));
     assert_true(append("a", "5"));
     assert_string_equal(slice(m->tail), "b=2 a- c=3 a=5 ");
+    assert_true(append("a", NULL));
+    assert_string_equal(slice(m->tail), "b=2 a- c=3 ");
+    assert_true(append("a", "6"));
+    assert_string_equal(slice(m->tail), "b=2 a- c=3 a=6 ");
+}
+
+/* However often: of a key that comes and goes, two things are done. */
+static void what_comes_and_goes_all_the_time_is_done_once(void **state)
+{
+    struct shared_memtable *m = &shared.segment->memtable;
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        assert_true(append("a", "1"));
+        assert_true(append("a", NULL));
+    }
+    assert_true(append("b", "2"));
+    assert_string_equal(slice(m->tail), "a- b=2 ");
+    assert_true(append("a", "3"));
+    assert_string_equal(slice(m->tail), "a- b=2 a=3 ");
 }
 
 static void slice_ends_after_so_many_that_matter(void **state)
 {
     struct shared_memtable *m = &shared.segment->memtable;
-    uint64_t end, ended, begin = m->drained;
+    static struct memtable_slice part;
+    uint64_t end, begin = m->drained;
 
     (void)state;
     for (int i = 0; i < 10; i++)
@@ -177,9 +203,9 @@ static void slice_ends_after_so_many_that_matter(void **state)
     assert_true(append("b", "2"));
     end = m->tail;
     assert_true(append("c", "3"));
-    assert_true(memtable_end_of_slice(&shared, begin, m->tail, 2, &ended) && ended < m->tail);
-    assert_true(memtable_end_of_slice(&shared, begin, m->tail, 3, &ended) && ended == m->tail);
-    assert_true(memtable_end_of_slice(&shared, begin, end, 100, &ended) && ended == end);
+    assert_true(memtable_slice(&shared, begin, m->tail, 2, &part) && part.end < m->tail);
+    assert_true(memtable_slice(&shared, begin, m->tail, 3, &part) && part.end == m->tail);
+    assert_true(memtable_slice(&shared, begin, end, 100, &part) && part.end == end);
 }
 
 /* ---- whose word is taken ---- */
@@ -563,6 +589,7 @@ int main(void)
         TABLE_TEST(ring_turns_many_times),
         TABLE_TEST(slice_stores_the_last_value_where_the_first_was),
         TABLE_TEST(what_was_taken_away_and_put_back_comes_last),
+        TABLE_TEST(what_comes_and_goes_all_the_time_is_done_once),
         TABLE_TEST(slice_ends_after_so_many_that_matter),
         TABLE_TEST(other_commits_void_the_clean_and_question_the_dirty),
         TABLE_TEST(time_of_a_record_is_not_before_that_of_an_earlier_one),

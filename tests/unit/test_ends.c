@@ -1,0 +1,349 @@
+/* test_ends.c - push and pull in the memtable: where queues end, and when that is not known any more (Q1 to Q3
+ * of ends.h).
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "support.h"
+#include "txn.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *dir_of(void **state)
+{
+    return ((struct place *)*state)->dir;
+}
+
+static dcache *open_hot(void **state)
+{
+    return open_with(dir_of(state), 5, "memtable_size", INT(1 << 20), NULL);
+}
+
+static void must_push(dcache *c, const char *prefix, enum dcache_side side, int64_t value)
+{
+    assert_int_equal(dcache_push(c, prefix, side, INT(value), NULL, NULL), 0);
+}
+
+/* The number that the key of the new item has, of the queue NULL. */
+static int64_t pushed(dcache *c, enum dcache_side side)
+{
+    struct dcache_value key;
+
+    assert_int_equal(dcache_push(c, NULL, side, INT(0), NULL, &key), 0);
+    assert_int_equal(key.type, DCACHE_INT);
+    return key.integer;
+}
+
+/* The number pulled, -1 when the queue is empty. */
+static int64_t pull(dcache *c, const char *prefix, enum dcache_side side)
+{
+    struct dcache_entry entry;
+    int rc = dcache_pull(c, prefix, side, NULL, &entry);
+    int64_t value = rc == 0 ? entry.value.integer : -1;
+
+    assert_true(rc == 0 || rc == DCACHE_NOT_FOUND);
+    dcache_entry_clear(&entry);
+    return value;
+}
+
+static int64_t peek(dcache *c, const char *prefix, enum dcache_side side)
+{
+    struct dcache_entry entry;
+    int rc = dcache_peek(c, prefix, side, NULL, &entry);
+    int64_t value = rc == 0 ? entry.value.integer : -1;
+
+    assert_true(rc == 0 || rc == DCACHE_NOT_FOUND);
+    dcache_entry_clear(&entry);
+    return value;
+}
+
+static bool is_known(dcache *c, const char *prefix)
+{
+    struct ends ends = {.prefix = prefix};
+
+    return ends_find(&c->store->shared, &ends);
+}
+
+/* What moves with each commit to SQLite that is no drain. */
+static uint64_t floor_of(dcache *c)
+{
+    return atomic_load(&c->store->shared.segment->memtable.floor);
+}
+
+static void queues_need_no_sqlite_once_their_ends_are_known(void **state)
+{
+    static const char *const prefixes[] = {NULL, "q", ""};
+    dcache *c = open_hot(state);
+    uint64_t before;
+
+    for (size_t i = 0; i < 3; i++)
+        must_push(c, prefixes[i], DCACHE_BACK, 1);
+    before = floor_of(c);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(is_known(c, prefixes[i]));
+        for (int n = 2; n < 300; n++)
+            must_push(c, prefixes[i], DCACHE_BACK, n);
+        must_push(c, prefixes[i], DCACHE_FRONT, 0);
+        assert_int_equal(peek(c, prefixes[i], DCACHE_FRONT), 0);
+        assert_int_equal(peek(c, prefixes[i], DCACHE_BACK), 299);
+        for (int n = 0; n < 299; n++)
+            assert_int_equal(pull(c, prefixes[i], DCACHE_FRONT), n);
+        assert_int_equal(pull(c, prefixes[i], DCACHE_BACK), 299);
+        assert_int_equal(peek(c, prefixes[i], DCACHE_BACK), -1);
+        assert_int_equal(pull(c, prefixes[i], DCACHE_BACK), -1);
+        assert_int_equal(pull(c, prefixes[i], DCACHE_FRONT), -1);
+    }
+    assert_true(floor_of(c) == before);
+    dcache_close(c);
+}
+
+static void numbers_are_those_that_sqlite_would_give(void **state)
+{
+    dcache *c = open_hot(state);
+
+    assert_int_equal(pushed(c, DCACHE_BACK), 500000000000000);
+    assert_int_equal(pushed(c, DCACHE_FRONT), 499999999999999);
+    assert_int_equal(pushed(c, DCACHE_BACK), 500000000000001);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pull(c, NULL, DCACHE_FRONT), 0);
+    assert_int_equal(pushed(c, DCACHE_FRONT), 500000000000000); /* it was empty */
+    assert_int_equal(pushed(c, DCACHE_FRONT), 499999999999999);
+    assert_int_equal(pull(c, NULL, DCACHE_BACK), 0);
+    assert_int_equal(pushed(c, DCACHE_BACK), 500000000000000);
+    dcache_close(c);
+}
+
+static void who_writes_to_an_item_otherwise_makes_it_forgotten(void **state)
+{
+    dcache *c = open_hot(state);
+
+    (void)pushed(c, DCACHE_BACK);
+    (void)pushed(c, DCACHE_BACK);
+    assert_int_equal(dcache_set(c, INT(500000000000007), INT(1), NULL), 0);
+    assert_false(is_known(c, NULL));
+    assert_int_equal(pushed(c, DCACHE_BACK), 500000000000008);
+    assert_true(is_known(c, NULL));
+    assert_int_equal(dcache_delete(c, INT(500000000000008)), 0);
+    assert_int_equal(pushed(c, DCACHE_BACK), 500000000000008);
+    must_push(c, "q", DCACHE_BACK, 1);
+    assert_int_equal(dcache_set(c, TEXT("q-500000000000003"), INT(4), NULL), 0);
+    assert_false(is_known(c, "q"));
+    must_push(c, "q", DCACHE_BACK, 5);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 1);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 4);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 5);
+    dcache_close(c);
+}
+
+static void other_keys_do_not(void **state)
+{
+    dcache *c = open_hot(state);
+
+    must_push(c, "q", DCACHE_BACK, 1);
+    must_push(c, NULL, DCACHE_BACK, 1);
+    assert_int_equal(dcache_set(c, TEXT("r-500000000000003"), INT(4), NULL), 0);
+    assert_int_equal(dcache_set(c, TEXT("q"), INT(4), NULL), 0);
+    assert_int_equal(dcache_set(c, BYTES("q-500000000000003", 17), INT(4), NULL), 0);
+    assert_int_equal(dcache_set(c, DOUBLE(1.5), INT(4), NULL), 0);
+    assert_true(is_known(c, "q"));
+    assert_true(is_known(c, NULL));
+    assert_int_equal(dcache_set(c, DOUBLE(500000000000001.0), INT(4), NULL), 0);
+    assert_false(is_known(c, NULL));
+    dcache_close(c);
+}
+
+static void a_commit_to_sqlite_makes_all_forgotten_but_that_of_a_queue(void **state)
+{
+    dcache *c = open_hot(state);
+
+    must_push(c, "a", DCACHE_BACK, 1);
+    must_push(c, "b", DCACHE_BACK, 1);
+    assert_int_equal(dcache_push(c, "b", DCACHE_BACK, VALUE(large('f')), NULL, NULL), 0);
+    must_push(c, "b", DCACHE_BACK, 3);
+    assert_true(is_known(c, "a"));
+    assert_true(is_known(c, "b"));
+    assert_int_equal(pull(c, "b", DCACHE_FRONT), 1);
+    assert_int_not_equal(pull(c, "b", DCACHE_FRONT), -1); /* the file */
+    assert_true(is_known(c, "a"));
+    assert_int_equal(pull(c, "b", DCACHE_FRONT), 3);
+    assert_int_equal(dcache_set(c, TEXT("k"), VALUE(large('f')), NULL), 0);
+    assert_false(is_known(c, "a"));
+    must_push(c, "a", DCACHE_BACK, 2);
+    assert_int_equal(pull(c, "a", DCACHE_BACK), 2);
+    assert_int_equal(pull(c, "a", DCACHE_BACK), 1);
+    dcache_close(c);
+}
+
+static void what_a_transaction_pushes_has_its_place(void **state)
+{
+    dcache *c = open_hot(state), *txn;
+
+    must_push(c, "q", DCACHE_BACK, 1);
+    assert_int_equal(dcache_begin(c, -1, &txn), 0);
+    must_push(txn, "q", DCACHE_BACK, 2);
+    assert_int_equal(dcache_commit(txn), 0);
+    must_push(c, "q", DCACHE_BACK, 3);
+    assert_int_equal(dcache_begin(c, -1, &txn), 0);
+    assert_int_equal(dcache_set(txn, TEXT("q-500000000000009"), INT(4), NULL), 0);
+    assert_int_equal(dcache_commit(txn), 0);
+    must_push(c, "q", DCACHE_BACK, 5);
+    for (int n = 1; n <= 5; n++)
+        assert_int_equal(pull(c, "q", DCACHE_FRONT), n);
+    dcache_close(c);
+}
+
+static void what_expires_is_left_out(void **state)
+{
+    dcache *c = open_hot(state);
+
+    must_push(c, "q", DCACHE_BACK, 1);
+    assert_int_equal(
+        dcache_push(c, "q", DCACHE_FRONT, INT(0), SET(.expire_at = 1), NULL), 0);
+    must_push(c, "q", DCACHE_BACK, 2);
+    assert_int_equal(peek(c, "q", DCACHE_FRONT), 1);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 1);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 2);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), -1);
+    dcache_close(c);
+}
+
+/* As who dies between the one and the other leaves them. */
+static void gaps_at_the_ends_are_stepped_over(void **state)
+{
+    dcache *c = open_hot(state);
+    struct ends ends = {.prefix = "q", .first = 499999999999990, .next = 500000000000010};
+
+    must_push(c, "q", DCACHE_BACK, 1);
+    must_push(c, "q", DCACHE_BACK, 2);
+    ends_set(&c->store->shared, &ends);
+    assert_int_equal(peek(c, "q", DCACHE_FRONT), 1);
+    assert_int_equal(pull(c, "q", DCACHE_BACK), 2);
+    ends_set(&c->store->shared, &ends);
+    must_push(c, "q", DCACHE_BACK, 3);
+    ends_set(&c->store->shared, &ends);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 1);
+    ends_set(&c->store->shared, &ends);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 3);
+    ends_set(&c->store->shared, &ends);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), -1);
+    must_push(c, "q", DCACHE_BACK, 4);
+    assert_int_equal(pull(c, "q", DCACHE_BACK), 4);
+    dcache_close(c);
+}
+
+static void many_queues_and_long_names_have_their_order(void **state)
+{
+    char name[100];
+    dcache *c = open_hot(state);
+
+    for (int turn = 0; turn < 3; turn++)
+        for (int i = 0; i < 30; i++) {
+            (void)snprintf(name, sizeof name, "%d%.*s", i, 2 * i,
+                           "............................................................");
+            must_push(c, name, DCACHE_BACK, 100 * i + turn);
+        }
+    for (int turn = 0; turn < 3; turn++)
+        for (int i = 0; i < 30; i++) {
+            (void)snprintf(name, sizeof name, "%d%.*s", i, 2 * i,
+                           "............................................................");
+            assert_int_equal(pull(c, name, DCACHE_FRONT), 100 * i + turn);
+        }
+    dcache_close(c);
+}
+
+static void a_limit_of_length_is_sqlites(void **state)
+{
+    dcache *c = open_with(dir_of(state), 5, "memtable_size", INT(1 << 20), "deque_maxlen", INT(2),
+                          NULL);
+
+    for (int n = 1; n <= 5; n++)
+        must_push(c, NULL, DCACHE_BACK, n);
+    assert_int_equal(pull(c, NULL, DCACHE_FRONT), 4);
+    assert_int_equal(pull(c, NULL, DCACHE_FRONT), 5);
+    assert_int_equal(pull(c, NULL, DCACHE_FRONT), -1);
+    dcache_close(c);
+}
+
+static void where_a_foreign_process_has_been_queues_are_sqlites(void **state)
+{
+    dcache *c = open_hot(state);
+    char path[300];
+    sqlite3 *db;
+
+    must_push(c, "q", DCACHE_BACK, 1);
+    assert_int_equal(drain_wait(c->store, os_deadline(5)), 0);
+    (void)snprintf(path, sizeof path, "%s/cache.db", dir_of(state));
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "INSERT INTO Cache (key, raw, store_time, access_time, size,"
+                                  " mode, value) VALUES ('q-500000000000001', 1, 1, 1, 0, 1, 2)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    must_push(c, "q", DCACHE_BACK, 3);
+    assert_false(is_known(c, "q"));
+    for (int n = 1; n <= 3; n++)
+        assert_int_equal(pull(c, "q", DCACHE_FRONT), n);
+    (void)sqlite3_close(db);
+    dcache_close(c);
+}
+
+/* Each of them pushes and pulls; in the end everything that was pushed has been pulled, once. */
+static void processes_share_what_is_known(void **state)
+{
+    enum { PROCESSES = 4, ITEMS = 2000 };
+    static _Atomic int *seen;
+    dcache *c;
+    int status;
+
+    seen = mmap(NULL, PROCESSES * ITEMS * sizeof *seen, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(seen != MAP_FAILED);
+    for (int p = 0; p < PROCESSES; p++)
+        if (fork() == 0) {
+            dcache *mine = open_hot(state);
+
+            for (int n = 0; n < ITEMS; n++) {
+                int64_t item;
+
+                must_push(mine, "q", n % 2 ? DCACHE_BACK : DCACHE_FRONT, p * ITEMS + n);
+                item = pull(mine, "q", DCACHE_FRONT);
+                if (item >= 0 && item < PROCESSES * ITEMS)
+                    atomic_fetch_add(&seen[item], 1);
+            }
+            dcache_close(mine);
+            _exit(0);
+        }
+    for (int p = 0; p < PROCESSES; p++) {
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    c = open_hot(state);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), -1);
+    for (int i = 0; i < PROCESSES * ITEMS; i++)
+        assert_int_equal(atomic_load(&seen[i]), 1);
+    dcache_close(c);
+    (void)munmap(seen, PROCESSES * ITEMS * sizeof *seen);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_remove)
+    const struct CMUnitTest tests[] = {
+        TEST(queues_need_no_sqlite_once_their_ends_are_known),
+        TEST(numbers_are_those_that_sqlite_would_give),
+        TEST(who_writes_to_an_item_otherwise_makes_it_forgotten),
+        TEST(other_keys_do_not),
+        TEST(a_commit_to_sqlite_makes_all_forgotten_but_that_of_a_queue),
+        TEST(what_a_transaction_pushes_has_its_place),
+        TEST(what_expires_is_left_out),
+        TEST(gaps_at_the_ends_are_stepped_over),
+        TEST(many_queues_and_long_names_have_their_order),
+        TEST(a_limit_of_length_is_sqlites),
+        TEST(where_a_foreign_process_has_been_queues_are_sqlites),
+        TEST(processes_share_what_is_known),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
