@@ -129,8 +129,7 @@ bool memtable_read_dirty(const struct shared *shared, const struct memtable_slic
     ret_record->size = h.size;
     if (h.kind == MEMTABLE_PRESENT && (h.flags & MEMTABLE_CULLS))
         ret_record->culls = h.store_time;
-    run = h.kind == RING_PAD || (h.flags & MEMTABLE_CLEAN) ? NULL
-                                                           : run_at(slice, h.hash, position);
+    run = h.kind == RING_PAD || (h.flags & MEMTABLE_CLEAN) ? NULL : run_at(slice, h.hash, position);
     if (!run)
         return true;
     row->key = ring_borrow(h.key_type, h.key, &data,

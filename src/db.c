@@ -301,6 +301,18 @@ int db_run(struct db *db, sqlite3_stmt *statement)
     return rc;
 }
 
+int db_begin(struct db *db, sqlite3_stmt *begin)
+{
+    bool suspect = db->suspect;
+    int rc = db_run(db, begin);
+
+    if (rc != DCACHE_CORRUPT || !vfs_leaves_out(db->file))
+        return rc;
+    db->suspect = suspect;
+    vfs_leave_out(db->file, false);
+    return db_run(db, begin);
+}
+
 int db_integer(struct db *db, sqlite3_stmt *statement, int64_t fallback, int64_t *ret_integer)
 {
     int rc = db_step(db, statement);
@@ -370,12 +382,16 @@ struct dcache_value db_column(sqlite3_stmt *statement, int column)
 
 bool db_unlocked_begin(struct db *db)
 {
+    db->was_suspect = db->suspect;
     return sqlite3_get_autocommit(db->handle) && vfs_unlocked_begin(db->file, &db->header);
 }
 
 bool db_unlocked_end(struct db *db)
 {
-    return vfs_unlocked_end(db->file, &db->header);
+    if (vfs_unlocked_end(db->file, &db->header))
+        return true;
+    db->suspect = db->was_suspect; /* a reading of two moments may look like damage */
+    return false;
 }
 
 uint64_t db_commits(struct db *db)

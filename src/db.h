@@ -38,6 +38,7 @@ struct db {
     int64_t page_size; /* bytes, 0: not asked yet */
     bool summed;       /* checksums of rows are written and compared: row.h */
     bool suspect;      /* SQLite has spoken of damage */
+    bool was_suspect;  /* ... before a reading without a lock began */
     bool may_map;      /* the database is not mapped, but may be */
     int wal_frames;    /* in the log after our last commit */
     struct db_hint hints[DB_HINTS];
@@ -78,6 +79,11 @@ int db_step(struct db *db, sqlite3_stmt *statement);
 
 /* Step to the end of a statement without results, and reset it. */
 int db_run(struct db *db, sqlite3_stmt *statement);
+
+/* Run a BEGIN IMMEDIATE. With the read marks left out (vfs.h) the first page, which SQLite reads before it has the
+ * write lock, may be of another moment than what it is compared with, and look damaged: then once more, with
+ * them. */
+int db_begin(struct db *db, sqlite3_stmt *begin);
 
 /* A single integer; `fallback` when there is no row. */
 int db_integer(struct db *db, sqlite3_stmt *statement, int64_t fallback, int64_t *ret_integer);

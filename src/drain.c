@@ -1,6 +1,8 @@
 /* drain.c - from the ring to SQLite. See drain.h. */
 #include "drain.h"
 
+#include "ends.h"
+
 #include <stdlib.h>
 
 #define SLICE 256 /* records in one transaction: other writers get their turn in between */
@@ -40,7 +42,9 @@ static int run(struct db *db, int statement)
     sqlite3_stmt *s;
     int rc = db_statement(db, statement, sql[statement - BEGIN], &s);
 
-    return rc < 0 ? rc : db_run(db, s);
+    if (rc < 0)
+        return rc;
+    return statement == BEGIN ? db_begin(db, s) : db_run(db, s);
 }
 
 int64_t drain_note_id(uint64_t hash)
@@ -86,6 +90,13 @@ static int forget_file(struct drain *d, const struct row *old)
     return 0;
 }
 
+/* An item of a queue gets a number that no row has, so such a row is somebody else's, or has been moved out of
+ * the way of that one: Q3. */
+static bool is_pushed(const struct memtable_record *record)
+{
+    return record->kind == MEMTABLE_PRESENT && (record->flags & MEMTABLE_QUEUE);
+}
+
 /* M7: who else has written the row may have done so later. */
 static int yields(struct drain *d, const struct memtable_record *record, bool *ret_yields)
 {
@@ -95,7 +106,7 @@ static int yields(struct drain *d, const struct memtable_record *record, bool *r
     *ret_yields = false;
     if (record->flags & MEMTABLE_OVERTAKEN) {
         rc = row_find(d->db, &record->row.key, record->row.raw, &old);
-        *ret_yields = rc == 0 && time_of(&old) > time_of(&record->row);
+        *ret_yields = rc == 0 && (is_pushed(record) || time_of(&old) > time_of(&record->row));
         row_clear(&old);
     }
     return rc == DCACHE_NOT_FOUND ? 0 : rc;
@@ -160,6 +171,42 @@ static void add_notes(struct drain *d, const struct memtable_record *record, str
         row->access_time = time;
 }
 
+/* The name of the queue that has a key, to be freed; NULL: the one without a name. */
+static int queue_of(const struct dcache_value *key, char **ret_prefix)
+{
+    size_t size = key->size > ENDS_SUFFIX ? key->size - ENDS_SUFFIX : 0;
+
+    *ret_prefix = NULL;
+    if (key->type != DCACHE_TEXT)
+        return 0;
+    *ret_prefix = os_format("%.*s", (int)size, (const char *)key->data);
+    return *ret_prefix ? 0 : DCACHE_NOMEM;
+}
+
+/* Q3: of two items with one number, the later one, which others have seen, keeps it. */
+static int renumber(struct drain *d, struct row *row)
+{
+    struct row end = {0};
+    int64_t rowid, number;
+    char *prefix;
+    int rc = queue_of(&row->key, &prefix);
+    bool front = rc == 0 && ends_number(prefix, &row->key) < ENDS_FIRST;
+
+    if (rc == 0)
+        rc = row_queue_key(d->db, prefix, front ? DCACHE_FRONT : DCACHE_BACK, 0, &end);
+    if (rc == 0) {
+        number = ends_number(prefix, &end.key) + (front ? -1 : 1);
+        row->key = dcache_none();
+        rc = ends_key(prefix, number, &row->key);
+        if (rc == 0)
+            rc = store_row(d, row, &rowid);
+        dcache_value_clear(&row->key);
+    }
+    row_clear(&end);
+    free(prefix);
+    return rc;
+}
+
 static int apply(struct drain *d, const struct memtable_record *record)
 {
     struct row row = record->row;
@@ -167,6 +214,8 @@ static int apply(struct drain *d, const struct memtable_record *record)
     bool late;
     int rc = yields(d, record, &late);
 
+    if (rc == 0 && late && is_pushed(record))
+        return renumber(d, &row);
     if (rc < 0 || late)
         return rc;
     if (record->kind == MEMTABLE_ABSENT)

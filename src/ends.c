@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#define DIGITS 15
-
 /* ---- keys ---- */
 
 int ends_key(const char *prefix, int64_t number, struct dcache_value *ret_key)
@@ -135,7 +133,7 @@ static bool has_key(const struct shared_queue *queue, const struct memtable_key 
     if (size == 1)
         return key->key.type == DCACHE_INT;
     if (size < 2 || size - 2 > SHARED_QUEUE_NAME || key->key.type != DCACHE_TEXT ||
-        key->key.size != size - 2 + 1 + DIGITS)
+        key->key.size != size - 2 + ENDS_SUFFIX)
         return false;
     for (unsigned i = 0; i < SHARED_QUEUE_NAME / 8; i++)
         name[i] = ring_load(&queue->name[1 + i]);

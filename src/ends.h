@@ -11,7 +11,8 @@
  *      all of it with a commit to SQLite that was no drain (memtable_settle), but for the commit of a
  *      push or pull, which changes its own queue alone, and others at most by eviction.
  *  Q3  A foreign process pushes where it sees no row. What is pushed here it sees up to 50 ms later: so where
- *      one has been, queues are SQLite's (memtable_was_foreign). */
+ *      one has been, queues are SQLite's (memtable_was_foreign). If one that has just come has given away a
+ *      number that an item has here, that item gets another one when it is drained. */
 #ifndef ENDS_H
 #define ENDS_H
 
@@ -19,6 +20,8 @@
 
 #define ENDS_FIRST INT64_C(500000000000000)
 #define ENDS_LAST INT64_C(999999999999998) /* 5.6.3 looks strictly between 0 and one more */
+
+#define ENDS_SUFFIX 16 /* bytes of a key that has the name of a queue: '-', and 15 digits */
 
 /* What queue, and its ends. */
 struct ends {

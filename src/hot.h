@@ -20,7 +20,8 @@ struct hot_look {
     uint64_t commits; /* when the memtable was asked */
     int refused;      /* how often there was no room in the ring */
     unsigned counted; /* MEMTABLE_COUNTED of what was found, or 0; MEMTABLE_CULLS: a new item */
-    const struct ends *ends, *moved; /* of a push or pull: where the queue ends before and after it */
+    const struct ends *ends,
+        *moved;                    /* of a push or pull: where the queue ends before and after it */
     struct memtable_record record; /* dirty, but SQLite may know better */
 };
 

@@ -23,7 +23,9 @@ static int run(struct txn *txn, int statement)
     sqlite3_stmt *s;
     int rc = db_statement(txn->db, statement, sql[statement - BEGIN], &s);
 
-    return rc < 0 ? rc : db_run(txn->db, s);
+    if (rc < 0)
+        return rc;
+    return statement == BEGIN ? db_begin(txn->db, s) : db_run(txn->db, s);
 }
 
 struct txn txn_new(struct dcache *cache)

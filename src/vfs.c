@@ -361,6 +361,13 @@ void vfs_leave_out(sqlite3_file *file, bool leave_out)
         f->unlocked = leave_out;
 }
 
+bool vfs_leaves_out(sqlite3_file *file)
+{
+    const struct vfs_file *f = (const struct vfs_file *)(const void *)file;
+
+    return f && f->base.pMethods == &methods[3] && f->unlocked;
+}
+
 bool vfs_unlocked_end(sqlite3_file *file, const struct vfs_header *header)
 {
     struct vfs_file *f = (struct vfs_file *)(void *)file;

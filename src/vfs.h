@@ -48,6 +48,7 @@ bool vfs_unlocked_begin(sqlite3_file *file, struct vfs_header *ret_header);
 /* Leave out the locks on read marks, or no longer: for a write transaction, from before it begins
  * until it has ended. */
 void vfs_leave_out(sqlite3_file *file, bool leave_out);
+bool vfs_leaves_out(sqlite3_file *file);
 
 /* End it; the statements have been reset. True if what was read is valid. */
 bool vfs_unlocked_end(sqlite3_file *file, const struct vfs_header *header);

@@ -336,6 +336,7 @@ def test_directories_of_the_other_package(writer, ours, oracle, tmp_path):
     assert compare.plain(list(second)) == wanted
     assert second.popleft() == 'left'
     second.append('right')
+    assert len(second) == len(VALUES) + 1  # which has it brought to SQLite
     assert first.pop() == 'right' and len(first) == len(VALUES)
 
 

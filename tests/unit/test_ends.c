@@ -199,8 +199,7 @@ static void what_expires_is_left_out(void **state)
     dcache *c = open_hot(state);
 
     must_push(c, "q", DCACHE_BACK, 1);
-    assert_int_equal(
-        dcache_push(c, "q", DCACHE_FRONT, INT(0), SET(.expire_at = 1), NULL), 0);
+    assert_int_equal(dcache_push(c, "q", DCACHE_FRONT, INT(0), SET(.expire_at = 1), NULL), 0);
     must_push(c, "q", DCACHE_BACK, 2);
     assert_int_equal(peek(c, "q", DCACHE_FRONT), 1);
     assert_int_equal(pull(c, "q", DCACHE_FRONT), 1);
@@ -289,6 +288,41 @@ static void where_a_foreign_process_has_been_queues_are_sqlites(void **state)
     dcache_close(c);
 }
 
+/* It comes just now, and sees no row of what was pushed here. */
+static void gives_away(void **state, const char *prefix, const char *key)
+{
+    dcache *c = open_hot(state);
+    char path[300], sql[400];
+    sqlite3 *db;
+
+    must_push(c, prefix, DCACHE_BACK, 1);
+    (void)snprintf(path, sizeof path, "%s/cache.db", dir_of(state));
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO Cache (key, raw, store_time, access_time, size, mode, value)"
+                   " VALUES (%s, 1, 9e9, 1, 0, 1, 2); COMMIT",
+                   key);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    must_push(c, prefix, DCACHE_BACK, 3);
+    must_push(c, prefix, DCACHE_BACK, 4);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(db);
+    for (int n = 1; n <= 4; n++)
+        assert_int_equal(pull(c, prefix, DCACHE_FRONT), n);
+    assert_int_equal(pull(c, prefix, DCACHE_FRONT), -1);
+    dcache_close(c);
+}
+
+static void an_item_whose_number_is_given_away_gets_another(void **state)
+{
+    gives_away(state, "q", "'q-500000000000001'");
+}
+
+static void an_item_whose_number_is_given_away_gets_another_number(void **state)
+{
+    gives_away(state, NULL, "500000000000001");
+}
+
 /* Each of them pushes and pulls; in the end everything that was pushed has been pulled, once. */
 static void processes_share_what_is_known(void **state)
 {
@@ -342,6 +376,8 @@ int main(void)
         TEST(many_queues_and_long_names_have_their_order),
         TEST(a_limit_of_length_is_sqlites),
         TEST(where_a_foreign_process_has_been_queues_are_sqlites),
+        TEST(an_item_whose_number_is_given_away_gets_another),
+        TEST(an_item_whose_number_is_given_away_gets_another_number),
         TEST(processes_share_what_is_known),
     };
 
