@@ -131,8 +131,7 @@ static int lock(struct store *store, int64_t deadline)
     return rc;
 }
 
-/* Another commit counter than ours means so, unless one of us is just about to note his. */
-static bool is_foreign_at_work(struct store *store)
+bool hot_is_foreign_at_work(struct store *store)
 {
     const struct shared_segment *segment = store->shared.segment;
     uint64_t commits = watch_commits(&store->watch);
@@ -141,8 +140,7 @@ static bool is_foreign_at_work(struct store *store)
            atomic_load(&segment->lock.word) == 0;
 }
 
-/* The append lock, where writing to the memtable is the thing to do; else HOT_PASS. */
-static int enter(struct dcache *cache, int64_t deadline)
+int hot_enter(struct dcache *cache, int64_t deadline)
 {
     struct store *store = cache->store;
     int rc = store_enter(store);
@@ -169,7 +167,7 @@ static int enter(struct dcache *cache, int64_t deadline)
         return rc;
     /* Who changes a setting holds the lock; so does, for a moment, who makes a directory anew. */
     if (!store_settings_current(store) || !memtable_exists(&store->shared) || store->gone ||
-        is_foreign_at_work(store)) {
+        hot_is_foreign_at_work(store)) {
         memtable_unlock(&store->shared);
         return HOT_PASS;
     }
@@ -194,7 +192,7 @@ static int enter_scope(struct dcache *cache)
 
 static int begin(struct hot_look *look, int64_t deadline)
 {
-    return look->cache->scope ? enter_scope(look->cache) : enter(look->cache, deadline);
+    return look->cache->scope ? enter_scope(look->cache) : hot_enter(look->cache, deadline);
 }
 
 /* With another outcome than a publication. */
@@ -258,76 +256,6 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
     if (rc < 0 && rc != DCACHE_GONE)
         return rc;
     return rc == 0 && look->refused++ < REFUSALS ? HOT_AGAIN : HOT_PASS;
-}
-
-/* ---- transactions ---- */
-
-static int begin_inner(struct txn *txn)
-{
-    struct dcache *outer = txn->cache;
-
-    if (outer->fork_generation != atomic_load(&outer->store->fork_generation) || outer->child ||
-        !txn_group(txn))
-        return HOT_PASS;
-    txn->mark = txn_group(txn)->count;
-    txn->open = true;
-    return 0;
-}
-
-int hot_begin(struct txn *txn)
-{
-    struct dcache *cache = txn->cache;
-    unsigned carried = atomic_load(&cache->carried), generation = cache->store->pool.generation;
-    int rc;
-
-    if (txn->outer)
-        return begin_inner(txn);
-    if (carried > 0) {
-        atomic_store(&cache->carried, carried - 1);
-        return HOT_PASS;
-    }
-    /* A foreign process waits for who has SQLite's lock, and for nobody else. */
-    if (memtable_was_foreign(&cache->store->shared))
-        return HOT_PASS;
-    rc = enter(cache, txn->deadline);
-    if (rc != 0)
-        return rc;
-    txn->group = group_new(&cache->store->shared, generation);
-    txn->open = txn->group != NULL;
-    if (txn->open)
-        return 0;
-    memtable_unlock(&cache->store->shared);
-    return DCACHE_NOMEM;
-}
-
-/* What it has read may have changed, if a foreign process has committed meanwhile; then the change of that
- * process is as lost as if it had been a moment earlier, and at once. */
-static bool may_publish(struct store *store, const struct group *group)
-{
-    const struct shared_memtable *m = &store->shared.segment->memtable;
-
-    return atomic_load(&m->floor) == group->floor && !is_foreign_at_work(store) &&
-           atomic_load(&m->trouble) == 0 && store_settings_current(store);
-}
-
-int hot_commit(struct txn *txn)
-{
-    struct dcache *cache = txn->cache;
-    struct store *store = cache->store;
-    struct group *group = txn_group(txn);
-    int rc;
-
-    if (!group || txn->outer)
-        return HOT_PASS;
-    if (group->count == 0 || (may_publish(store, group) && group_publish(group, &store->shared))) {
-        txn_drop_group(txn);
-        txn->open = false;
-        atomic_store(&cache->carry, 0);
-        helper_stir(store);
-        return 0;
-    }
-    rc = txn_carry(txn, os_deadline(cache->timeout));
-    return rc < 0 ? rc : HOT_PASS;
 }
 
 /* ---- looking ---- */
@@ -714,7 +642,7 @@ int hot_incr_end(struct hot_look *look, const struct row *row, int64_t deadline)
 static int enter_queue(struct dcache *cache, struct ends *ends, int64_t deadline)
 {
     struct store *store = cache->store;
-    int rc = cache->scope || store->read_only ? HOT_PASS : enter(cache, deadline);
+    int rc = cache->scope || store->read_only ? HOT_PASS : hot_enter(cache, deadline);
 
     if (rc != 0)
         return rc;

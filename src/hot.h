@@ -71,6 +71,12 @@ int hot_commit(struct txn *txn);
 /* A key as a transaction that is in the memtable sees it: the row, NOT_FOUND, or HOT_PASS. */
 int hot_look_in_scope(struct hot_look *look, struct row *ret_row);
 
+/* The append lock, where writing to the memtable is the thing to do; else HOT_PASS. Fails: TIMEOUT. */
+int hot_enter(struct dcache *cache, int64_t deadline);
+
+/* Another commit counter than ours means so, unless one of us is just about to note his. */
+bool hot_is_foreign_at_work(struct store *store);
+
 /* For incr. Begin: what is under a key (`*ret_row` empty: nothing), and the append lock. End: store
  * `row` in its place (NULL: leave it), and let go of the lock. HOT_AGAIN: the ring was full, begin
  * once more. */

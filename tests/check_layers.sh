@@ -11,6 +11,7 @@ hold permits
 claim
 fanout
 cache queue iterate bulk handle maintain backup
+hot_txn
 hot
 helper
 evict check route pair
@@ -24,7 +25,7 @@ store
 rest
 left
 watch
-group backlog
+group backlog commits
 memtable
 ends
 ring
