@@ -409,6 +409,10 @@ static int slice(struct drain *d, uint64_t target, bool appending)
         return 0;
     if (!memtable_slice(d->table, begin, target, SLICE, &part)) /* whoever has forged it */
         return give_up(d, appending);
+    if (part.actions == 0) { /* what readers keep: SQLite has it */
+        memtable_drained(d->table, part.end);
+        return 0;
+    }
     rc = run(d->db, BEGIN);
     if (rc == 0)
         rc = settle(d, appending);

@@ -385,6 +385,16 @@ static double time_of(const struct row *row)
     return row_is_pinned(row) ? row->store_time - ROW_PINNED_TIME : row->store_time;
 }
 
+/* Only a drain makes room in the ring, also for what readers keep, and it is the helper who lets it grow. Where
+ * nobody writes, nobody else would call him. */
+static void call_helper(struct store *store)
+{
+    const struct shared *shared = &store->shared;
+
+    if (memtable_dirty(shared) > ring_capacity(shared) / 2 && helper_start(store))
+        helper_stir(store);
+}
+
 /* M9: a clean record, if the key has none and SQLite is as it was. Never waits. */
 static void keep(struct hot_look *look, int rc, const struct row *row)
 {
@@ -410,6 +420,7 @@ static void keep(struct hot_look *look, int rc, const struct row *row)
         (void)memtable_append(shared, &look->key, kind, MEMTABLE_CLEAN | MEMTABLE_COUNTED,
                               rc == 0 ? row : &nothing);
     memtable_unlock(shared);
+    call_helper(store);
 }
 
 int hot_tell(struct hot_look *look, int rc, struct row *row)

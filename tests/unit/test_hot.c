@@ -77,6 +77,34 @@ static void hurry_is_over_once_everything_is_drained(void **state)
     dcache_close(c);
 }
 
+/* Nobody writes, so nobody else would tell the helper. */
+static void ring_grows_for_who_only_reads(void **state)
+{
+    enum { KEYS = 3000 };
+    dcache *c = open_with(((struct place *)*state)->dir, 5, "memtable_size", INT(0), NULL);
+    _Atomic uint64_t *capacity;
+    uint64_t before;
+
+    for (int i = 0; i < KEYS; i++)
+        assert_int_equal(store(c, i), 0);
+    dcache_close(c);
+    c = open_with(((struct place *)*state)->dir, 5, "memtable_size", INT(16 << 20), NULL);
+    capacity = &c->store->shared.segment->memtable.capacity;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(dcache_contains(c, INT(i)), 0); /* and there is a ring */
+    before = atomic_load(capacity);
+    assert_in_range(before, 1, KEYS * RECORD);
+    for (int turn = 0; turn < 10000 && atomic_load(capacity) == before; turn++)
+        for (int i = 0; i < KEYS; i++) {
+            struct dcache_entry entry;
+
+            assert_int_equal(dcache_get(c, INT(i), NULL, &entry), 0);
+            dcache_entry_clear(&entry);
+        }
+    assert_true(atomic_load(capacity) > before);
+    dcache_close(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -86,6 +114,7 @@ int main(void)
                                         place_remove),
         cmocka_unit_test_setup_teardown(hurry_is_over_once_everything_is_drained, place_make,
                                         place_remove),
+        cmocka_unit_test_setup_teardown(ring_grows_for_who_only_reads, place_make, place_remove),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
