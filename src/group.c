@@ -45,8 +45,8 @@ static bool is_same(const struct memtable_key *a, const struct memtable_key *b)
 }
 
 /* The last entry of a key among the first `count`, or NULL. */
-static const struct memtable_change *find(const struct group *group, const struct memtable_key *key,
-                                          size_t count)
+static struct memtable_change *find(const struct group *group, const struct memtable_key *key,
+                                    size_t count)
 {
     while (count-- > 0)
         if (is_same(&group->entry[count]->change.key, key))
@@ -140,14 +140,20 @@ int group_add(struct group *group, const struct shared *shared, const struct mem
     return GROUP_FULL;
 }
 
-/* Of each key the last state, in the place of the first: what a transaction was in between, nobody saw. */
+/* Of each key the last state, in the place of the first: what a transaction was in between, nobody saw; but
+ * what an item has taken along when it was stored is gone. */
 bool group_publish(const struct group *group, struct shared *shared)
 {
     const struct memtable_change *changes[MEMTABLE_GROUP_MOST];
     size_t count = 0;
 
-    for (size_t i = 0; i < group->count; i++)
-        if (!find(group, &group->entry[i]->change.key, i))
-            changes[count++] = find(group, &group->entry[i]->change.key, group->count);
+    for (size_t i = 0; i < group->count; i++) {
+        const struct memtable_change *change = &group->entry[i]->change;
+        struct memtable_change *last = find(group, &change->key, group->count);
+
+        if (!find(group, &change->key, i))
+            changes[count++] = last;
+        last->flags |= last->kind == MEMTABLE_PRESENT ? change->flags & MEMTABLE_CULLS : 0;
+    }
     return memtable_append_group(shared, changes, count);
 }

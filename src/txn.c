@@ -691,27 +691,6 @@ bool txn_has_moved(const struct txn *txn)
            store_seems_removed(store);
 }
 
-/* As drain.c has it from the ring. */
-static int replay_one(struct txn *txn, const struct memtable_change *change)
-{
-    struct store *store = txn->cache->store;
-    struct row old = {0}, row = change->row;
-    int64_t initial = 0, rowid;
-    int rc = row_find(txn->db, &change->key.key, change->key.raw, &old);
-    bool there = rc == 0;
-
-    rc = rc == DCACHE_NOT_FOUND ? 0 : rc;
-    if (rc == 0 && change->kind == MEMTABLE_PRESENT && !(change->flags & MEMTABLE_COUNTED))
-        rc = drain_initial_count(txn->db, (enum policy)store->settings.policy, 0, &initial);
-    row.access_count += initial;
-    if (rc == 0 && change->kind == MEMTABLE_PRESENT)
-        rc = there ? txn_replace(txn, &old, &row) : txn_insert(txn, &row, &rowid);
-    else if (rc == 0 && there)
-        rc = txn_drop(txn, old.rowid, old.size, old.filename);
-    row_clear(&old);
-    return rc;
-}
-
 /* A scope and all around it, of which `end` is what was done when it, or the one in it, began. */
 static int carry_scopes(struct txn *txn, size_t end, int64_t deadline)
 {
@@ -735,7 +714,7 @@ static int carry_scopes(struct txn *txn, size_t end, int64_t deadline)
             settle(txn, true);
     }
     for (size_t i = txn->mark; rc == 0 && i < end; i++)
-        rc = replay_one(txn, &group->entry[i]->change);
+        rc = txn_replay(txn, &group->entry[i]->change);
     return rc;
 }
 

@@ -117,6 +117,9 @@ struct group *txn_group(const struct txn *txn);
 /* T6, for a scope with all around it; under the mutex of the root. When it fails, all is as before. */
 int txn_carry(struct txn *scope, int64_t deadline);
 
+/* Do once more what was done in the memtable, with what it has taken along: replay.c. */
+int txn_replay(struct txn *txn, const struct memtable_change *change);
+
 /* Let go of a group and of the append lock. */
 void txn_drop_group(struct txn *txn);
 

@@ -18,6 +18,7 @@ evict check route pair
 handover
 entry bell
 read notes
+replay
 txn
 drain
 refresh

@@ -485,6 +485,24 @@ static void one_whose_directory_is_removed_is_not_committed(void **state)
     dcache_close(c);
 }
 
+/* As a write of SQLite would, and as one in the memtable does when it is drained. */
+static void what_has_expired_goes_with_what_is_stored(void **state)
+{
+    dcache *c = open_hot(state), *txn;
+
+    for (int carried = 0; carried < 2; carried++) {
+        assert_int_equal(dcache_set(c, TEXT("dead"), INT(1), SET(.expire_at = 1)), 0);
+        txn = begin_hot(c);
+        must_set(txn, "k", 1);
+        assert_int_equal(dcache_touch(txn, TEXT("k"), SET(.expire = 60)), 0);
+        if (carried)
+            assert_int_equal(count_of(txn), 1);
+        assert_int_equal(dcache_commit(txn), 0);
+        assert_int_equal(count_of(c), 1);
+    }
+    dcache_close(c);
+}
+
 int main(void)
 {
 #define HOT(function) cmocka_unit_test_setup_teardown(function, place_make, place_remove)
@@ -495,6 +513,7 @@ int main(void)
         HOT(of_several_values_of_a_key_the_last_counts),
         HOT(what_is_not_for_the_memtable_takes_all_of_it_to_sqlite),
         HOT(what_was_removed_and_stored_again_comes_last),
+        HOT(what_has_expired_goes_with_what_is_stored),
         HOT(one_that_is_too_long_goes_on_in_sqlite),
         HOT(handle_learns_what_its_transactions_are_like),
         HOT(one_that_cannot_go_to_sqlite_is_as_it_was),
