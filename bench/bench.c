@@ -10,6 +10,7 @@
 #include "bench.h"
 
 enum { PUBLISHED_KEYS = 100, MANY_KEYS = 5000, BATCH = 1000, WARM_UP = 1000, CYCLE = 20000 };
+enum { MEMTABLE = 32 << 20, WIDE = 512 << 20 }; /* bytes */
 
 static uint64_t *samples;
 static size_t sample_count, sample_room;
@@ -17,8 +18,8 @@ static dcache *cache;
 const char *directory;
 unsigned operations;
 static uint64_t rng;
-static int fanout;   /* of "fanout-" and a mode: on a cache of eight shards */
-static int memtable; /* of "memtable-" and a mode: with one */
+static int fanout;       /* of "fanout-" and a mode: on a cache of eight shards */
+static int64_t memtable; /* bytes: of "memtable-" and a mode, as by default; else 0 */
 
 void expect(int rc, const char *what)
 {
@@ -40,7 +41,7 @@ void record(enum row row, int64_t ns)
 static void open_cache(const char *setting, const char *text, int64_t number)
 {
     struct dcache_setting settings[2] = {
-        {"memtable_size", dcache_int(memtable ? 32 << 20 : 0)},
+        {"memtable_size", dcache_int(memtable)},
         {setting, text ? dcache_text(text) : dcache_int(number)},
     };
     struct dcache_open_options options = DCACHE_OPTIONS(struct dcache_open_options);
@@ -231,12 +232,29 @@ static void mode_many(void)
     dcache_close(cache);
 }
 
-/* Of `many` keys: sets and gets of any of them, and of a thousand that are used all the time. */
+/* Of `many` keys: any of them, and one of a thousand that are used all the time. */
+static void use_keys(unsigned many, const struct dcache_value *value, const enum row rows[4])
+{
+    const unsigned of[4] = {BATCH, BATCH, many, many};
+    char text[32];
+    int found;
+
+    for (unsigned n = 0; n < operations; n++)
+        for (int i = 0; i < 4; i++) {
+            struct dcache_value key = numbered(text, sizeof text, "key", rng_below(&rng, of[i]));
+
+            record(rows[i], i % 2 ? timed_get(&key, &found) : timed_set(&key, value));
+        }
+}
+
+/* With the memtable as it is, then with one that all of them fit into, when they have been read twice: what
+ * was read first was lost when it grew. */
 static void mode_keys(unsigned many)
 {
+    static const enum row as_it_is[] = {SET, GET, SET_5000, GET_5000};
+    static const enum row wide[] = {SET_WIDE, GET_WIDE, SET_ANY_WIDE, GET_ANY_WIDE};
     static struct dcache_value keys[BATCH], values[BATCH];
     static char names[BATCH][32], data[100];
-    char text[32];
     int found;
 
     memset(data, 'x', sizeof data);
@@ -248,16 +266,15 @@ static void mode_keys(unsigned many)
         }
         expect(dcache_set_many(cache, keys, values, BATCH, NULL), "set_many");
     }
-    for (unsigned n = 0; n < operations; n++) {
-        struct dcache_value hot = numbered(text, sizeof text, "key", rng_below(&rng, BATCH));
-
-        record(SET, timed_set(&hot, &values[0]));
-        record(GET, timed_get(&hot, &found));
-        hot = numbered(text, sizeof text, "key", rng_below(&rng, many));
-        record(SET_5000, timed_set(&hot, &values[0]));
-        hot = numbered(text, sizeof text, "key", rng_below(&rng, many));
-        record(GET_5000, timed_get(&hot, &found));
+    use_keys(many, &values[0], as_it_is);
+    dcache_close(cache);
+    memtable = WIDE;
+    open_cache(NULL, NULL, 0);
+    for (unsigned n = 0; n < 2 * many; n++) {
+        keys[0] = numbered(names[0], sizeof names[0], "key", n % many);
+        (void)timed_get(&keys[0], &found);
     }
+    use_keys(many, &values[0], wide);
     dcache_close(cache);
 }
 
@@ -354,7 +371,7 @@ static void run(const char *mode, int64_t start, double seconds)
 {
     fanout = strncmp(mode, "fanout-", 7) == 0;
     mode += fanout ? 7 : 0;
-    memtable = strncmp(mode, "memtable-", 9) == 0;
+    memtable = strncmp(mode, "memtable-", 9) == 0 ? MEMTABLE : 0;
     mode += memtable ? 9 : 0;
     if (strcmp(mode, "published") == 0)
         mode_published(start, seconds);

@@ -34,7 +34,11 @@ enum row {
     AVERAGE,
     THROTTLE,
     MEMOIZE,
-    OPERATIONS = 36
+    OPERATIONS = 36,
+    SET_WIDE,
+    GET_WIDE,
+    SET_ANY_WIDE,
+    GET_ANY_WIDE
 };
 
 extern const char *directory;

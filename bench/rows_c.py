@@ -68,6 +68,10 @@ def keys(name):
     return {
         'set': ('set, a hot thousand of ' + name, None), 'get': ('get, a hot thousand of ' + name, None),
         'set-5000': ('set, any of ' + name, None), 'get-5000': ('get, any of ' + name, None),
+        'set-wide': ('512 MiB: set, a hot thousand of ' + name, None),
+        'get-wide': ('512 MiB: get, a hot thousand of ' + name, None),
+        'set-any-wide': ('512 MiB: set, any of ' + name, None),
+        'get-any-wide': ('512 MiB: get, any of ' + name, None),
     }  # fmt: skip
 
 
@@ -76,7 +80,8 @@ BY_KEYS = {'memtable-keys-%d' % many: (5000, keys(name)) for many, name in KEYS.
 
 
 def by_keys(program, original):
-    """What an operation costs when there are more and more keys of 100 bytes, with the memtable."""
+    """What an operation costs when there are more and more keys of 100 bytes: with the memtable as it is, and with
+    one that they fit into."""
     return Comparison('keys', 'From C, by number of keys', theirs=original, ours=[program],
                       modes=BY_KEYS, rounds=1)  # fmt: skip
 

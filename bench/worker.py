@@ -17,12 +17,14 @@ ROWS = (
     'set-popitem', 'setdefault', 'lock', 'rlock', 'semaphore', 'handover', 'average', 'throttle',
     'memoize', 'session', 'get-record', 'get-bytes', 'set-record', 'set-bytes',
     'get-large', 'get-large-text', 'set-large', 'transact', 'fill', 'operations',
+    'set-wide', 'get-wide', 'set-any-wide', 'get-any-wide',
 )  # fmt: skip
 (GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE, OPEN,
  GET_POLICY, APPEND_POPLEFT, EXTEND, ROTATE, DEQUE_INDEX, SET_POPITEM, SETDEFAULT) = range(19)  # fmt: skip
 SESSION, GET_LARGE, TRANSACT, FILL = map(ROWS.index, ('session', 'get-large', 'transact', 'fill'))
 LARGE = 10_000_000
-MEMTABLE = 32 << 20  # bytes
+WIDE_ROWS = [ROWS.index(name) for name in ROWS if name.endswith('wide')]
+MEMTABLE, WIDE = 32 << 20, 512 << 20  # bytes
 PUBLISHED_KEYS, MANY_KEYS, BATCH, WARM_UP, CYCLE = 100, 5000, 1000, 1000, 20000
 MASK = 2**64 - 1
 
@@ -139,16 +141,25 @@ def mode_keys(make, rng, operations, many):
         with cache.transact():
             for i in range(BATCH):
                 cache.set('key-%d' % (n + i), value)
+    use_keys(cache, rng, operations, many, (SET, GET, SET_5000, GET_5000))
+    cache.close()
+    cache = make(wide=True)
+    if hasattr(cache, 'memtable_size'):  # 5.6.3 keeps nothing of what is read
+        for n in range(2 * many):
+            cache.get('key-%d' % (n % many))
+    use_keys(cache, rng, operations, many, WIDE_ROWS)
+    cache.close()
+
+
+def use_keys(cache, rng, operations, many, rows):
+    value = b'x' * 100
     for n in range(operations):
-        for row, call, most in (
-            (SET, cache.set, BATCH), (GET, cache.get, BATCH), (SET_5000, cache.set, many),
-            (GET_5000, cache.get, many)
-        ):  # fmt: skip
-            key = 'key-%d' % rng.below(most)
+        for i, row in enumerate(rows):
+            key = 'key-%d' % rng.below(many if i >= 2 else BATCH)
+            call = cache.get if i % 2 else cache.set
             start = now()
             call(key, value)
             record(row, now() - start)
-    cache.close()
 
 
 def mode_incr(make, rng, operations):
@@ -332,7 +343,9 @@ def main():
     if diskcache.__version__ != '5.6.3':
         given['memtable_size'] = MEMTABLE if memtable else 0
 
-    def make(**settings):
+    def make(wide=False, **settings):
+        if wide and given:
+            given['memtable_size'] = WIDE
         if fanout:  # after its own 10 ms it drops what was to be written
             return diskcache.FanoutCache(directory, shards=8, timeout=60, **given, **settings)
         return diskcache.Cache(directory, **given, **settings)

@@ -292,8 +292,11 @@ typedef struct dcache dcache; /* an open directory, or a transaction on one */
  *   deque_maxlen -1         how many items the cache may have after a push to the queue NULL: those
  *                           beyond go, from the other side; -1: any number
  *   memtable_size 2^25      bytes of shared memory, at most, in which small values wait some 20 ms for
- *                           SQLite; 0: each write goes there at once. 64 KiB to 32 MiB make sense,
- *                           and are taken as they are used. Foreign processes and who opens with
+ *                           SQLite; 0: each write goes there at once. 64 KiB to 1 GiB make sense,
+ *                           and are taken as they are used; what is read stays in it too, so it
+ *                           should have room for twice what is used all the time. Beyond 32 MiB it
+ *                           does not grow while a process has the cache open that is limited in its
+ *                           addresses (RLIMIT_AS). Foreign processes and who opens with
  *                           NO_SHARED see a write within 50 ms, all others at once. The shards of
  *                           a fanout share it.
  * or any other name: kept, and nothing else (programs rely on that; see dcache_setting_known). */

@@ -154,7 +154,7 @@ void memtable_drained(struct shared *shared, uint64_t position)
 
 void memtable_set_rowid(struct shared *shared, uint64_t position, int64_t rowid)
 {
-    ring_word *at = ring_record(shared, position, ring_load(&ring_state(shared)->capacity));
+    ring_word *at = ring_record(shared, position, ring_capacity(shared));
 
     ring_release(&at[RING_WORD_OF(rowid)], (uint64_t)rowid);
 }

@@ -9,8 +9,10 @@
 
 #define GATHER (20 * OS_MS)  /* how long writes may gather: SQLite is seen by others within 50 ms */
 #define SLEEP (1000 * OS_MS) /* at most, lest a call be missed for good */
-#define PATIENCE (100 * OS_MS)    /* for SQLite, if a foreign writer is at it */
-#define FAST_TURN (10000 * OS_MS) /* a ring that comes round within this time may grow */
+#define PATIENCE (100 * OS_MS)     /* for SQLite, if a foreign writer is at it */
+#define FAST_TURN (600000 * OS_MS) /* a ring that comes round within this time may grow ... */
+#define GROWTH_MOST 8              /* ... to so many times its size */
+#define AT_ONCE (2 * OS_MS)        /* how long the lock is held to prepare that */
 
 #define ROOM_AMPLE (INT64_C(32) << 20) /* bytes */
 #define EXIT_PATIENCE (1000 * OS_MS)
@@ -27,24 +29,47 @@ struct helper {
 
 static uint64_t largest_ring(struct store *store)
 {
-    uint64_t most = (uint64_t)store->settings.memtable_size / store->shards;
+    uint64_t wanted = (uint64_t)store->settings.memtable_size / store->shards;
+    uint64_t most = memtable_most(&store->shared);
 
-    return most < SHARED_RING_MOST ? most : SHARED_RING_MOST;
+    return wanted < most ? wanted : most;
 }
 
-/* Under the write lock. What is kept for readers is lost; that is a few milliseconds' work to regain. */
+/* What the ring is to grow to that came round in `elapsed`: so large that it would not within FAST_TURN, in a
+ * few steps, since what is kept for readers is lost at each. 0: as it is. */
+static uint64_t next_capacity(struct store *store, uint64_t capacity, int64_t elapsed)
+{
+    uint64_t most = largest_ring(store), next = atomic_load(&store->shared.segment->memtable.next);
+    uint64_t wanted = 2 * capacity;
+
+    if (next > capacity && next <= most && (next & (next - 1)) == 0)
+        return next; /* is being prepared */
+    if (elapsed >= FAST_TURN || wanted > most)
+        return 0;
+    while (wanted < GROWTH_MOST * capacity && 2 * wanted <= most &&
+           elapsed < FAST_TURN / (int64_t)(wanted / capacity))
+        wanted *= 2;
+    return wanted;
+}
+
+/* Under the write lock, for as short as can be: what takes time is done in parts. */
 static void grow(struct store *store, struct db *db)
 {
     struct shared *shared = &store->shared;
     struct shared_memtable *m = &shared->segment->memtable;
     uint64_t capacity = atomic_load(&m->capacity), tail = atomic_load(&m->tail);
     int64_t now = os_monotonic();
+    uint64_t next;
+    int rc;
 
     if (tail - atomic_load(&m->turn) < capacity)
         return;
-    if (os_minus(now, atomic_load(&m->turned)) < FAST_TURN && 2 * capacity <= largest_ring(store) &&
-        drain_all(store, db, now + PATIENCE) == 0) {
-        (void)memtable_resize(shared, 2 * capacity); /* no room: it stays as it is */
+    next = next_capacity(store, capacity, os_minus(now, atomic_load(&m->turned)));
+    rc = next > 0 ? memtable_prepare(shared, next, now + AT_ONCE) : DCACHE_FULL;
+    if (rc > 0 || (rc == 0 && drain_all(store, db, now + PATIENCE) != 0))
+        return; /* the next time */
+    if (rc == 0) {
+        (void)memtable_resize(shared, next); /* no room: it stays as it is */
         memtable_unlock(shared);
     }
     atomic_store(&m->turn, atomic_load(&m->tail));
@@ -114,11 +139,7 @@ static void work(struct store *store)
 /* What readers keep turns the ring, too, and then it is too small for what is read. */
 static bool has_work(struct store *store)
 {
-    const struct shared_memtable *m = &store->shared.segment->memtable;
-
-    return memtable_dirty(&store->shared) > 0 ||
-           (memtable_exists(&store->shared) &&
-            atomic_load(&m->tail) - atomic_load(&m->turn) >= atomic_load(&m->capacity));
+    return memtable_dirty(&store->shared) > 0 || memtable_came_round(&store->shared);
 }
 
 static void sleep_until_stirred(struct helper *helper)

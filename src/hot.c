@@ -389,9 +389,7 @@ static double time_of(const struct row *row)
  * nobody writes, nobody else would call him. */
 static void call_helper(struct store *store)
 {
-    const struct shared *shared = &store->shared;
-
-    if (memtable_dirty(shared) > ring_capacity(shared) / 2 && helper_start(store))
+    if (is_crowded(&store->shared) && helper_start(store))
         helper_stir(store);
 }
 

@@ -15,6 +15,14 @@ bool memtable_exists(const struct shared *shared)
     return shared->mapped && ring_capacity(shared) != 0;
 }
 
+bool memtable_came_round(const struct shared *shared)
+{
+    const struct shared_memtable *m = ring_state(shared);
+
+    return memtable_exists(shared) &&
+           ring_load(&m->tail) - ring_load(&m->turn) >= ring_load(&m->capacity);
+}
+
 uint64_t memtable_dirty(const struct shared *shared)
 {
     struct shared_memtable *m = ring_state(shared);
@@ -132,8 +140,7 @@ static bool await_group(struct shared *shared, uint64_t position)
 static int look(struct shared *shared, const struct memtable_key *key, bool with_value,
                 struct memtable_record *record, bool *ret_again)
 {
-    /* Any number would do, if it came to that: ring_record(), ring_bucket(). */
-    uint64_t capacity = ring_acquire(&ring_state(shared)->capacity);
+    uint64_t capacity = ring_capacity(shared);
     const ring_word *bucket;
 
     if (capacity == 0)
@@ -222,7 +229,7 @@ static ring_word *place_of(const struct shared *shared, const struct memtable_ke
                            uint64_t *ret_previous)
 {
     const struct shared_memtable *m = ring_state(shared);
-    uint64_t capacity = ring_load(&m->capacity);
+    uint64_t capacity = ring_capacity(shared);
     ring_word *bucket = ring_bucket(shared, key->hash, capacity), *free_place = NULL;
 
     *ret_previous = 0;
@@ -368,12 +375,6 @@ static void unlist(const struct shared *shared, uint64_t hash, uint64_t position
             ring_release(&bucket[i], 0);
 }
 
-static bool is_in_order(uint64_t head, uint64_t drained, uint64_t tail, uint64_t capacity)
-{
-    return ring_is_part(head, tail, capacity) && head <= drained && drained <= tail &&
-           tail % RING_ALIGNMENT == 0;
-}
-
 /* M5, M6. False: what is in the way is dirty; or is no record, then there is no ring any more. */
 static bool make_room(struct shared *shared, uint64_t capacity, uint64_t size)
 {
@@ -382,7 +383,7 @@ static bool make_room(struct shared *shared, uint64_t capacity, uint64_t size)
     uint64_t drained = ring_acquire(&m->drained), begin = head;
     struct ring_header h;
 
-    if (!is_in_order(head, drained, tail, capacity)) {
+    if (!ring_is_in_order(head, drained, tail, capacity)) {
         drop_ring(m);
         return false;
     }
@@ -636,82 +637,6 @@ bool memtable_may_keep(struct shared *shared, const struct memtable_key *key)
         return rc > 0;
     return record.position < ring_load(&m->floor) &&
            ((record.flags & MEMTABLE_CLEAN) || record.position < ring_acquire(&m->drained));
-}
-
-int memtable_resize(struct shared *shared, uint64_t capacity)
-{
-    struct shared_memtable *m = ring_state(shared);
-    uint64_t tail = ring_load(&m->tail) > ring_load(&m->head) ? ring_load(&m->tail)
-                                                              : ring_load(&m->head);
-    uint64_t index_size = capacity / RING_BYTES_PER_SLOT * sizeof(uint64_t);
-    ring_word *index = ring_bucket(shared, 0, capacity);
-    int rc = shared_allocate(shared, SHARED_INDEX_OFFSET, index_size);
-
-    if (rc == 0)
-        rc = shared_allocate(shared, SHARED_RING_OFFSET, capacity);
-    if (rc < 0)
-        return rc;
-    /* No reader finds anything in what was (M6), nor in what is being made: there is no ring. */
-    tail = tail < RING_LAST ? (tail / capacity + 1) * capacity : capacity;
-    atomic_store(&m->capacity, 0);
-    atomic_store(&m->head, tail);
-    atomic_thread_fence(memory_order_release);
-    for (uint64_t i = 0; i < index_size / sizeof(uint64_t); i++)
-        atomic_store_explicit(&index[i], 0, memory_order_relaxed);
-    atomic_store(&m->drained, tail);
-    atomic_store(&m->visible, tail);
-    atomic_store(&m->tail, tail);
-    atomic_store(&m->floor, tail);
-    atomic_store(&m->turn, tail);
-    atomic_store(&m->turned, os_monotonic());
-    ring_release(&m->capacity, capacity);
-    return 0;
-}
-
-/* Room on the disk too: what is a hole would be SIGBUS on a full disk. */
-static bool has_ring(struct shared *shared)
-{
-    const struct shared_memtable *m = ring_state(shared);
-    uint64_t capacity = ring_capacity(shared), head = ring_load(&m->head);
-
-    return capacity > 0 && head >= capacity &&
-           is_in_order(head, ring_load(&m->drained), ring_load(&m->tail), capacity) &&
-           shared_allocate(shared, SHARED_INDEX_OFFSET,
-                           capacity / RING_BYTES_PER_SLOT * sizeof(uint64_t)) == 0 &&
-           shared_allocate(shared, SHARED_RING_OFFSET, capacity) == 0;
-}
-
-static bool is_sound(struct shared *shared)
-{
-    const struct shared_memtable *m = ring_state(shared);
-    uint64_t tail = ring_load(&m->tail), at = ring_load(&m->head);
-    bool meets = at == ring_load(&m->drained);
-    struct ring_header h;
-
-    for (; at < tail; at += h.size) {
-        if (!ring_read(shared, at, tail, &h))
-            return false;
-        meets |= at + h.size == ring_load(&m->drained);
-    }
-    return meets;
-}
-
-void memtable_inherit(struct shared *shared)
-{
-    struct shared_memtable *m = ring_state(shared);
-    uint64_t capacity;
-
-    if (!has_ring(shared) || !is_sound(shared)) {
-        drop_ring(m);
-        return;
-    }
-    capacity = ring_capacity(shared);
-    for (uint64_t i = 0; i < capacity / RING_BYTES_PER_SLOT; i++)
-        ring_release(ring_bucket(shared, 0, capacity) + i, 0);
-    ring_release(&m->visible, ring_load(&m->head));
-    ends_forget_all(shared);
-    list_again(shared);
-    ring_release(&m->floor, ring_load(&m->tail)); /* who knows who has been at SQLite since */
 }
 
 int memtable_void(struct shared *shared, int64_t deadline)

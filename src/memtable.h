@@ -78,6 +78,9 @@ struct memtable_record {
 /* Whether there is a ring. */
 bool memtable_exists(const struct shared *shared);
 
+/* Whether all of it has been written to since that was looked at last. */
+bool memtable_came_round(const struct shared *shared);
+
 /* Bytes in the ring that are not in SQLite. */
 uint64_t memtable_dirty(const struct shared *shared);
 
@@ -117,8 +120,8 @@ bool memtable_may_keep(struct shared *shared, const struct memtable_key *key);
 uint64_t memtable_bytes(const struct row *row);
 bool memtable_fits(const struct shared *shared, const struct row *row);
 
-/* Have a ring of so many bytes (a power of two), empty. Under both locks, with nothing dirty.
- * Fails: FULL IO. */
+/* Have a ring of so many bytes (a power of two), empty. Under both locks, with nothing dirty. That takes no
+ * time if it is prepared. Fails: FULL IO. */
 int memtable_resize(struct shared *shared, uint64_t capacity);
 
 /* What the dead have left is listed anew, if it is sound; else there is no ring. The directory may come
@@ -142,6 +145,14 @@ bool memtable_is_shunned(const struct shared *shared);
 bool memtable_was_foreign(const struct shared *shared); /* at any time since the first of us came */
 
 /* ---- under the write lock ---- */
+
+/* Make ready for a ring of so many bytes, twice what there is or more: file and index are there, while the
+ * smaller one is in use. Until then at most, or a step longer: 1 if it is to be gone on with, by whoever
+ * has the lock. Fails: FULL IO. */
+int memtable_prepare(struct shared *shared, uint64_t capacity, int64_t until);
+
+/* The largest that all who are here can map. */
+uint64_t memtable_most(const struct shared *shared);
 
 /* A part of what is dirty, brought to SQLite as a whole: it begins at `drained`. Of each key it has what
  * matters, where that is done, and which record says so; a position of 0: nothing. */

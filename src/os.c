@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -634,6 +635,22 @@ void *os_map_again(const void *shared, size_t size)
                                  : mremap((void *)(uintptr_t)shared, 0, size, MREMAP_MAYMOVE);
 
     return memory == MAP_FAILED ? NULL : memory;
+}
+
+void *os_reserve(size_t size, void *at)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED : 0);
+    void *memory = FAULT(ENOMEM) ? MAP_FAILED : mmap(at, size, PROT_READ, flags, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+bool os_addresses_are_scarce(void)
+{
+    struct rlimit limit;
+
+    return sizeof(void *) < 8 || getrlimit(RLIMIT_AS, &limit) < 0 ||
+           limit.rlim_cur != RLIM_INFINITY;
 }
 
 void os_unmap(void *memory, size_t size)

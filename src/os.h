@@ -129,6 +129,9 @@ bool os_byte_locked(int fd, int64_t offset);
 void *os_map(int fd, size_t size, void *at); /* shared; `at` NULL or to be replaced; NULL: failed */
 void *os_map_to_read(int fd, size_t size, void *at); /* the same, but not to be written */
 void *os_map_again(const void *shared, size_t size); /* the same pages once more; NULL: failed */
+/* Addresses in which nothing is yet, but zeroes to be read; at `at`, instead of what is there. */
+void *os_reserve(size_t size, void *at);
+bool os_addresses_are_scarce(void); /* there are few, or the process may have so many only */
 void os_unmap(void *memory, size_t size);
 void os_relax(void); /* a moment of waiting without giving the processor away */
 void os_yield(void); /* whoever else wants the processor goes first */

@@ -26,8 +26,7 @@ struct memtable_key {
 
 #define RING_ALIGNMENT 16 /* of positions: a slot holds them by this unit */
 #define RING_BUCKET 8     /* slots, one cache line: a key's slot is in the bucket of its hash */
-#define RING_BYTES_PER_SLOT 64 /* of the ring */
-#define RING_BUCKETS_MOST (SHARED_RING_MOST / (RING_BUCKET * RING_BYTES_PER_SLOT))
+#define RING_BYTES_PER_SLOT 64             /* of the ring */
 #define RING_SMALLEST (UINT64_C(64) << 10) /* bytes */
 #define RING_SHIFT 52 /* a slot: 12 bits of the hash, then position / RING_ALIGNMENT + 1 */
 
@@ -79,33 +78,32 @@ static inline void ring_release(ring_word *at, uint64_t value)
     atomic_store_explicit(at, value, memory_order_release);
 }
 
-/* The size of the ring; 0: there is none. */
+/* The size of the ring, all of which may be read; 0: there is none. */
 static inline uint64_t ring_capacity(const struct shared *shared)
 {
     uint64_t capacity = ring_acquire(&ring_state(shared)->capacity);
 
-    return capacity >= RING_SMALLEST && capacity <= SHARED_RING_MOST &&
-                   (capacity & (capacity - 1)) == 0
-               ? capacity
-               : 0;
+    if (capacity < RING_SMALLEST || (capacity & (capacity - 1)) != 0)
+        return 0;
+    return capacity <= ring_load(&shared->reach) || shared_reaches(shared, capacity) ? capacity : 0;
 }
 
+/* `capacity` is what ring_capacity() has said. (Of 0, the beginning.) */
 static inline ring_word *ring_record(const struct shared *shared, uint64_t position,
                                      uint64_t capacity)
 {
     char *ring = (char *)shared->segment + SHARED_RING_OFFSET;
+    uint64_t mask = capacity - (capacity != 0);
 
-    return (ring_word *)(void *)(ring + (position & (capacity - RING_ALIGNMENT) &
-                                         (SHARED_RING_MOST - RING_ALIGNMENT)));
+    return (ring_word *)(void *)(ring + (position & mask & ~(RING_ALIGNMENT - UINT64_C(1))));
 }
 
 static inline ring_word *ring_bucket(const struct shared *shared, uint64_t hash, uint64_t capacity)
 {
-    char *index = (char *)shared->segment + SHARED_INDEX_OFFSET;
+    char *index = (char *)shared->segment + SHARED_RING_OFFSET + capacity + SHARED_INDEX_BEHIND;
     uint64_t buckets = capacity / (RING_BUCKET * RING_BYTES_PER_SLOT);
 
-    return (ring_word *)(void *)index +
-           (hash & (buckets - 1) & (RING_BUCKETS_MOST - 1)) * RING_BUCKET;
+    return (ring_word *)(void *)index + (hash & (buckets - (buckets != 0))) * RING_BUCKET;
 }
 
 static inline uint64_t ring_slot(uint64_t hash, uint64_t position)
@@ -155,7 +153,8 @@ static inline struct ring_header ring_beginning(const ring_word *at)
 static inline bool ring_is_record(const struct shared *shared, const ring_word *at,
                                   const struct ring_header *h)
 {
-    const char *end = (const char *)shared->segment + SHARED_RING_END;
+    const char *end = (const char *)shared->segment + SHARED_RING_OFFSET +
+                      ring_load(&shared->reach);
     uint64_t data = (uint64_t)h->key_size + h->tag_size + h->value_size;
 
     return h->kind - 1U <= 1 && h->mode <= MODE_PICKLE && h->key_type <= DCACHE_BYTES &&
@@ -204,6 +203,13 @@ bool ring_read(const struct shared *shared, uint64_t position, uint64_t end,
 static inline bool ring_is_part(uint64_t from, uint64_t to, uint64_t capacity)
 {
     return to - from <= capacity && from <= to && to < RING_LAST;
+}
+
+static inline bool ring_is_in_order(uint64_t head, uint64_t drained, uint64_t tail,
+                                    uint64_t capacity)
+{
+    return ring_is_part(head, tail, capacity) && head <= drained && drained <= tail &&
+           tail % RING_ALIGNMENT == 0;
 }
 
 /* A value of a record that cannot go away meanwhile, borrowed from the ring; `*at` moves to the next. */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
-#define VERSION 11
+#define VERSION 12
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */
@@ -269,6 +269,75 @@ static int initialise(struct shared *shared, bool empty)
     return 0;
 }
 
+/* The rest is a hole, until the ring fills it: behind the end would be SIGBUS, for threads too that are
+ * still looking at a larger ring of a directory that was there before. */
+static int extend(struct shared *shared, const struct stat *st, bool alone)
+{
+    uint64_t reach = shared->mapped ? atomic_load(&shared->reach) : 0;
+    off_t length = (off_t)SHARED_END(reach > SHARED_RING_LEAST ? reach : SHARED_RING_LEAST);
+
+    if (st->st_size >= length)
+        return 0;
+    if (!alone && st->st_blocks != 0 && reach <= SHARED_RING_LEAST)
+        return os_fail(DCACHE_IO, "%s belongs to another version", SHARED_NAME);
+    if (os_ftruncate(shared->fd, length) < 0)
+        return os_fail_errno("extend %s", SHARED_NAME);
+    return 0;
+}
+
+static size_t size_of_mapping(void)
+{
+    return SHARED_END(os_addresses_are_scarce() ? SHARED_RING_LEAST : SHARED_RING_MOST);
+}
+
+static int map(struct shared *shared)
+{
+    struct shared_segment *segment;
+
+    if (!shared->mapped)
+        shared->size = size_of_mapping();
+    segment = os_map(shared->fd, shared->size, shared->mapped ? shared->segment : NULL);
+    if (!segment)
+        return os_fail_errno("map %s", SHARED_NAME);
+    if (!shared->mapped) { /* else it is the same, and other threads look at it */
+        shared->segment = segment;
+        atomic_store(&shared->reach, SHARED_RING_LEAST);
+    }
+    shared->mapped = true;
+    return 0;
+}
+
+/* Whoever has few addresses says so, then looks how large the ring is; who lets it grow, looks after that
+ * whether somebody has said so (memtable_grow). So one of them sees the other. */
+static int ask_for_room(struct shared *shared)
+{
+    struct shared_memtable *m = &shared->segment->memtable;
+
+    if (shared->size >= SHARED_END(SHARED_RING_MOST))
+        return 0;
+    atomic_store(&m->cramped, 1);
+    if (atomic_load(&m->capacity) <= SHARED_RING_LEAST)
+        return 0;
+    return os_fail(DCACHE_NOMEM, "%s is larger than this process may map", SHARED_NAME);
+}
+
+bool shared_reaches(const struct shared *shared, uint64_t capacity)
+{
+    _Atomic uint64_t *reach = &((struct shared *)(uintptr_t)shared)->reach; /* it becomes known */
+    uint64_t before = atomic_load(reach);
+    struct stat st;
+
+    if (capacity <= before)
+        return true;
+    if (!shared->mapped || shared->view || capacity > SHARED_RING_MOST ||
+        SHARED_END(capacity) > shared->size || os_fstat(shared->fd, &st) < 0 ||
+        (uint64_t)st.st_size < SHARED_END(capacity))
+        return false;
+    while (before < capacity && !atomic_compare_exchange_weak(reach, &before, capacity))
+        ;
+    return true;
+}
+
 /* Called with the init lock held: nobody else arrives, leaves or initialises. */
 static int arrive(struct shared *shared)
 {
@@ -293,16 +362,13 @@ static int arrive(struct shared *shared)
         rc = shared_allocate(shared, 0, sizeof *segment);
         if (rc < 0)
             return rc;
-        /* The rest is a hole, until memtable_resize() fills it: behind the end would be SIGBUS. */
-        if (st.st_size < (off_t)SHARED_MAPPED && os_ftruncate(shared->fd, SHARED_MAPPED) < 0)
-            return os_fail_errno("extend %s", SHARED_NAME);
     }
-    segment = os_map(shared->fd, SHARED_MAPPED, shared->mapped ? shared->segment : NULL);
-    if (!segment)
-        return os_fail_errno("map %s", SHARED_NAME);
-    if (!shared->mapped) /* else it is the same, and other threads look at it */
-        shared->segment = segment;
-    shared->mapped = true;
+    rc = extend(shared, &st, alone);
+    if (rc == 0)
+        rc = map(shared);
+    if (rc < 0)
+        return rc;
+    segment = shared->segment;
     shared->made = shared->inherited = false;
     if (!is_valid(segment)) {
         if (!alone)
@@ -311,6 +377,8 @@ static int arrive(struct shared *shared)
             return DCACHE_GONE;
     }
     rc = alone ? initialise(shared, empty) : 0;
+    if (rc == 0)
+        rc = ask_for_room(shared);
     if (rc < 0)
         return rc;
     if (os_byte_lock(shared->fd, BYTE_PRESENT, F_RDLCK) < 0)
@@ -376,11 +444,43 @@ int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline)
     if (rc == DCACHE_GONE)
         rc = os_fail(DCACHE_IO, "%s cannot be made anew", SHARED_NAME);
     if (rc < 0 && shared->mapped && !had) {
-        os_unmap(shared->segment, SHARED_MAPPED);
+        os_unmap(shared->segment, shared->size);
         shared->segment = NULL;
         shared->mapped = false;
     }
     return rc;
+}
+
+/* The largest ring that a file of this length has room for, in a mapping of that size. */
+static uint64_t ring_within(off_t length, size_t size)
+{
+    uint64_t capacity = SHARED_RING_LEAST;
+
+    while (2 * capacity <= SHARED_RING_MOST && SHARED_END(2 * capacity) <= size &&
+           SHARED_END(2 * capacity) <= (uint64_t)length)
+        capacity *= 2;
+    return capacity;
+}
+
+/* Who only reads cannot extend the file: behind its end, where others of our threads may still be looking
+ * for what was there, there are zeroes. */
+static struct shared_segment *map_view(struct shared *shared, int fd, off_t length)
+{
+    size_t size = shared->mapped ? shared->size : size_of_mapping();
+    uint64_t reach = ring_within(length, size);
+    char *base = shared->mapped ? (char *)shared->segment : os_reserve(size, NULL);
+
+    if (!base || (shared->mapped && atomic_load(&shared->reach) > reach &&
+                  !os_reserve(size - SHARED_END(reach), base + SHARED_END(reach))))
+        return NULL;
+    if (!os_map_to_read(fd, SHARED_END(reach), base)) {
+        if (!shared->mapped)
+            os_unmap(base, size);
+        return NULL;
+    }
+    shared->size = size;
+    atomic_store(&shared->reach, reach);
+    return (struct shared_segment *)(void *)base;
 }
 
 int shared_look(struct shared *shared, int dir)
@@ -391,8 +491,8 @@ int shared_look(struct shared *shared, int dir)
 
     if (fd < 0)
         return DCACHE_NOT_FOUND;
-    if (os_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size >= SHARED_MAPPED)
-        segment = os_map_to_read(fd, SHARED_MAPPED, shared->mapped ? shared->segment : NULL);
+    if (os_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)SHARED_LENGTH)
+        segment = map_view(shared, fd, st.st_size);
     if (!segment) {
         os_close(fd);
         return DCACHE_NOT_FOUND;
@@ -405,12 +505,15 @@ int shared_look(struct shared *shared, int dir)
     return is_valid(segment) ? 0 : DCACHE_NOT_FOUND;
 }
 
-bool shared_is_current(const struct shared *shared)
+bool shared_is_current(struct shared *shared)
 {
     struct stat st;
 
-    return shared->mapped && os_fstat(shared->fd, &st) == 0 && st.st_nlink > 0 &&
-           is_valid(shared->segment);
+    if (!shared->mapped || os_fstat(shared->fd, &st) < 0 || st.st_nlink == 0 ||
+        !is_valid(shared->segment))
+        return false;
+    return ring_within(st.st_size, shared->size) <= atomic_load(&shared->reach) ||
+           map_view(shared, shared->fd, st.st_size) != NULL;
 }
 
 bool shared_is_file(const struct shared *shared, int fd)
@@ -449,7 +552,7 @@ void shared_close(struct shared *shared, int dir)
         os_close(shared->fd);
     }
     if (shared->mapped)
-        os_unmap(shared->segment, SHARED_MAPPED);
+        os_unmap(shared->segment, shared->size);
     else
         free(shared->segment);
     shared->segment = NULL;
@@ -463,7 +566,7 @@ void shared_forked(struct shared *shared)
         (void)close(shared->fd); /* locks stay with the parent, who has it open too */
     shared->fd = -1;
     if (shared->mapped) { /* a mapping keeps the description open too, and with it the locks */
-        (void)munmap(shared->segment, SHARED_MAPPED);
+        (void)munmap(shared->segment, shared->size);
         shared->segment = NULL;
         shared->mapped = false;
     }

@@ -92,14 +92,17 @@ struct shared_memtable {
     _Atomic uint64_t turn;  /* the position then */
     _Atomic int64_t
         foreign; /* monotonic: when it was last seen that a foreign process writes; 0: never */
-    _Atomic int64_t pause;   /* for how long after that nothing is left dirty */
-    _Atomic int64_t urgent;  /* monotonic: until when somebody waits for little to be dirty */
-    _Atomic int32_t trouble; /* a status: why the last drain failed; 0: it did not */
-    unsigned char boot[16];  /* of the kernel under which this was written */
+    _Atomic int64_t pause;     /* for how long after that nothing is left dirty */
+    _Atomic int64_t urgent;    /* monotonic: until when somebody waits for little to be dirty */
+    _Atomic int32_t trouble;   /* a status: why the last drain failed; 0: it did not */
+    _Atomic uint32_t cramped;  /* who has mapped SHARED_RING_LEAST only is, or was, among us */
+    _Atomic uint64_t next;     /* what the ring is to grow to; 0: nothing */
+    _Atomic uint64_t prepared; /* bytes of that, with its index, which are ready */
+    unsigned char boot[16];    /* of the kernel under which this was written */
 };
 
-#define SHARED_RING_MOST (UINT64_C(32) << 20)
-#define SHARED_INDEX_MOST (SHARED_RING_MOST / 8)
+#define SHARED_RING_MOST (UINT64_C(1) << 30)
+#define SHARED_RING_LEAST (UINT64_C(32) << 20) /* for which everybody has room */
 
 struct shared_segment {
     uint32_t magic;
@@ -122,17 +125,22 @@ struct shared_segment {
     struct shared_memtable memtable;
 };
 
-/* Behind the segment, in the same mapping; in the file as far as it is allocated. */
-#define SHARED_INDEX_OFFSET ((sizeof(struct shared_segment) + 4095) / 4096 * 4096)
-#define SHARED_RING_OFFSET (SHARED_INDEX_OFFSET + SHARED_INDEX_MOST)
-#define SHARED_RING_END (SHARED_RING_OFFSET + SHARED_RING_MOST)
-#define SHARED_MAPPED \
-    (SHARED_RING_END + 4096) /* where a header that is cut off there may be read */
+/* Behind the segment, in the same mapping: the ring, a page in which a header that is cut off may be
+ * read, and the index, of an eighth of the ring's size. A larger ring has its index behind that of the
+ * smaller, so that it can be cleared while the smaller one is in use. */
+#define SHARED_RING_OFFSET ((sizeof(struct shared_segment) + 4095) / 4096 * 4096)
+#define SHARED_INDEX_BEHIND UINT64_C(4096) /* the end of the ring */
+#define SHARED_END(capacity) \
+    (SHARED_RING_OFFSET + (capacity) + SHARED_INDEX_BEHIND + (capacity) / 8)
+#define SHARED_LENGTH SHARED_END(SHARED_RING_LEAST) /* of the file, until the ring outgrows it */
 
 struct shared {
     struct shared_segment *segment;
     _Atomic int fd; /* -1: nobody shares the segment, see shared_private() */
     bool mapped;    /* the segment is a mapping, else from the heap */
+    size_t size;    /* of the mapping: of addresses for SHARED_RING_MOST, if they are not scarce */
+    _Atomic uint64_t
+        reach;      /* the largest ring that the file is known to have room for; never less */
     bool view;      /* ... for reading only */
     bool made;      /* it was not there before: none of ours was, nor has died here */
     bool inherited; /* the dead have left records: nobody else arrives before shared_admit() */
@@ -140,18 +148,22 @@ struct shared {
 };
 
 /* Map the segment of the directory, making it if need be. A segment is never needed for
- * correctness of data: where none can be had (`FULL`, `IO`), use shared_private().
- * A segment that is mapped already is replaced in place, and kept if that fails. */
+ * correctness of data: where none can be had (FULL, NOMEM, IO), use shared_private().
+ * A segment that is mapped already is replaced in place, and kept if that fails.
+ * NOMEM: others have a ring that is larger than the addresses which this process may have. */
 int shared_open(struct shared *shared, int dir, unsigned mode, int64_t deadline);
 
 /* Once inherited records have been looked at. */
 int shared_admit(struct shared *shared);
 
 /* For who may not write: map the segment that others have, for reading; what was mapped is replaced. It
- * is not registered anywhere: whether they still have that one, shared_is_current() tells.
- * Fails: NOT_FOUND. */
+ * is not registered anywhere: whether they still have that one, shared_is_current() tells; and maps
+ * of it what has come since. Fails: NOT_FOUND. */
 int shared_look(struct shared *shared, int dir);
-bool shared_is_current(const struct shared *shared);
+bool shared_is_current(struct shared *shared);
+
+/* Whether a ring of that size, a power of two, lies within the mapping and the file. A smaller one does. */
+bool shared_reaches(const struct shared *shared, uint64_t capacity);
 
 /* Whether the segment is in the file of another descriptor. */
 bool shared_is_file(const struct shared *shared, int fd);

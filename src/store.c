@@ -92,8 +92,8 @@ static int open_shared(struct store *store, int64_t deadline)
             memtable_inherit(&store->shared);
             rc = shared_admit(&store->shared);
         }
-        /* A full disk has no room for it; what can be done without it goes on. */
-        if (rc != DCACHE_FULL)
+        /* A full disk, or an address space, has no room for it; what can be done without it goes on. */
+        if (rc != DCACHE_FULL && rc != DCACHE_NOMEM)
             return rc;
     }
     return shared_private(&store->shared);

@@ -35,7 +35,7 @@ void watch_destroy(struct watch *watch)
     }
     watch_drop_rescued(watch);
     if (watch->view.mapped) {
-        os_unmap(watch->view.segment, SHARED_MAPPED);
+        os_unmap(watch->view.segment, watch->view.size);
         os_close(watch->view.fd);
     }
     pthread_mutex_destroy(&watch->mutex);
@@ -94,7 +94,9 @@ void watch_rescue(struct watch *watch, const struct shared *shared)
         return;
     rescued->fd = -1;
     rescued->mapped = true;
-    rescued->segment = os_map_again(shared->segment, SHARED_MAPPED);
+    rescued->size = shared->size;
+    atomic_store(&rescued->reach, atomic_load(&shared->reach));
+    rescued->segment = os_map_again(shared->segment, shared->size);
     if (rescued->segment)
         atomic_store(&watch->rescued, rescued);
     else
@@ -106,7 +108,7 @@ void watch_drop_rescued(struct watch *watch)
     struct shared *rescued = atomic_exchange(&watch->rescued, NULL);
 
     if (rescued)
-        os_unmap(rescued->segment, SHARED_MAPPED);
+        os_unmap(rescued->segment, rescued->size);
     free(rescued);
 }
 

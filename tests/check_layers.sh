@@ -26,7 +26,7 @@ store
 rest
 left
 watch
-group backlog commits
+group backlog commits capacity
 memtable
 ends
 ring

@@ -11,14 +11,15 @@
 
 enum { FRONT_ONLY = 1, MEMTABLE = 2, PATCHES = 4, LIVE = 8 }; /* in the first byte */
 
-/* What is written over: the front, the index and the ring of the smallest memtable; by patches also the
+/* What is written over: the front, the ring and the index of the smallest memtable; by patches also the
  * memtable's own words. */
 static const struct {
     size_t at, size;
 } parts[] = {
     {HEAD, sizeof(struct shared_segment) - HEAD},
-    {SHARED_INDEX_OFFSET, RING_SMALLEST / RING_BYTES_PER_SLOT * sizeof(uint64_t)},
     {SHARED_RING_OFFSET, RING_SMALLEST},
+    {SHARED_RING_OFFSET + RING_SMALLEST + SHARED_INDEX_BEHIND,
+     RING_SMALLEST / RING_BYTES_PER_SLOT * sizeof(uint64_t)},
     {offsetof(struct shared_segment, memtable), sizeof(struct shared_memtable)},
 };
 
@@ -54,11 +55,11 @@ struct writer {
 static void *write_on(void *arg)
 {
     struct writer *writer = arg;
-    uint8_t *kept = malloc(SHARED_RING_OFFSET + RING_SMALLEST);
+    uint8_t *kept = malloc(SHARED_END(RING_SMALLEST));
 
     if (!kept)
         abort();
-    memcpy(kept, writer->segment, SHARED_RING_OFFSET + RING_SMALLEST);
+    memcpy(kept, writer->segment, SHARED_END(RING_SMALLEST));
     for (int turn = 0; !writer->stopping; turn++) {
         const struct shared_memtable *was = &((struct shared_segment *)kept)->memtable;
 
@@ -74,7 +75,7 @@ static void *write_on(void *arg)
 static void use(dcache *c, uint8_t *segment, const uint8_t *data, size_t size)
 {
     struct writer writer = {.segment = segment, .data = data, .size = size};
-    uint8_t *saved = malloc(SHARED_RING_OFFSET + RING_SMALLEST);
+    uint8_t *saved = malloc(SHARED_END(RING_SMALLEST));
     bool live = (data[0] & (PATCHES | LIVE)) == (PATCHES | LIVE);
     pthread_t thread;
 
@@ -122,10 +123,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)snprintf(path, sizeof path, "%s/cache.db-shared", fuzz_directory());
     fd = open(path, O_RDWR | O_CLOEXEC);
     segment = fd < 0 ? MAP_FAILED /* the last input is still in the way */
-                     : mmap(NULL, SHARED_MAPPED, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+                     : mmap(NULL, SHARED_LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (segment != MAP_FAILED) {
         use(c, segment, data, size);
-        (void)munmap(segment, SHARED_MAPPED);
+        (void)munmap(segment, SHARED_LENGTH);
     }
     if (fd >= 0)
         (void)close(fd);

@@ -64,6 +64,8 @@ static void forged_positions_lead_nowhere(void **state)
                                 CAPACITY,
                                 3 * CAPACITY,
                                 CAPACITY * 1024,
+                                SHARED_RING_LEAST,
+                                SHARED_RING_MOST,
                                 UINT64_MAX,
                                 UINT64_MAX / 2,
                                 RING_LAST,

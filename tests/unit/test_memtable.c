@@ -352,8 +352,7 @@ static void those_who_make_a_cache_together_are_not_foreign_to_each_other(void *
 static void what_was_published_and_not_listed_is_listed_by_the_next(void **state)
 {
     struct shared_memtable *m = &shared.segment->memtable;
-    _Atomic uint64_t *index = (_Atomic uint64_t *)(void *)((char *)shared.segment +
-                                                           SHARED_INDEX_OFFSET);
+    _Atomic uint64_t *index = (_Atomic uint64_t *)(void *)ring_bucket(&shared, 0, CAPACITY);
     uint64_t before = m->tail;
 
     (void)state;
@@ -372,7 +371,7 @@ static void what_was_published_and_not_listed_is_listed_by_the_next(void **state
 static void drain_goes_no_further_than_what_is_listed(void **state)
 {
     struct shared_memtable *m = &shared.segment->memtable;
-    uint64_t *index = (void *)((char *)shared.segment + SHARED_INDEX_OFFSET);
+    uint64_t *index = (void *)ring_bucket(&shared, 0, CAPACITY);
     uint64_t before, listed[CAPACITY / 64];
 
     (void)state;
@@ -440,7 +439,7 @@ static void what_the_dead_have_left_is_listed_anew(void **state)
     (void)state;
     assert_true(append("k", "1"));
     assert_true(append("k", "2"));
-    index = (void *)((char *)shared.segment + SHARED_INDEX_OFFSET);
+    index = (void *)ring_bucket(&shared, 0, CAPACITY);
     memset(index, 0xff, CAPACITY / 64 * sizeof *index);
     shared_close(&shared, dir);
     come_after_the_dead(position, 104, 'k'); /* its key, as it was */

@@ -105,7 +105,7 @@ static void file_gets_the_mode_asked_for_and_its_whole_size(void **state)
     (void)state;
     assert_int_equal(stat(in("cache.db-shared"), &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
-    assert_int_equal(st.st_size, SHARED_MAPPED);
+    assert_int_equal(st.st_size, SHARED_LENGTH);
     assert_true(st.st_blocks * 512 >=
                 (int64_t)sizeof(struct shared_segment)); /* the rest is a hole */
     shared_close(&a, dir);
@@ -141,7 +141,7 @@ static void segment_of_another_version_in_use_is_refused_and_left_alone(void **s
     assert_null(b.segment);
     assert_int_equal(b.fd, -1);
     assert_int_equal(a.segment->version, 99);
-    assert_int_equal(size_of(in("cache.db-shared")), SHARED_MAPPED);
+    assert_int_equal(size_of(in("cache.db-shared")), SHARED_LENGTH);
     shared_close(&a, dir);
 }
 
@@ -153,7 +153,7 @@ static void segment_of_another_size_in_use_is_refused(void **state)
     assert_int_equal(ftruncate(a.fd, (off_t)sizeof(struct shared_segment) - 4096), 0);
     assert_int_equal(shared_open(&b, dir, 0600, os_deadline(1)), DCACHE_IO);
     assert_int_equal(size_of(in("cache.db-shared")), sizeof(struct shared_segment) - 4096);
-    assert_int_equal(ftruncate(a.fd, SHARED_MAPPED), 0); /* or closing would be SIGBUS */
+    assert_int_equal(ftruncate(a.fd, SHARED_LENGTH), 0); /* or closing would be SIGBUS */
     shared_close(&a, dir);
 }
 
