@@ -90,8 +90,8 @@ static int forget_file(struct drain *d, const struct row *old)
     return 0;
 }
 
-/* An item of a queue gets a number that no row has, so such a row is somebody else's, or has been moved out of
- * the way of that one: Q3. */
+/* An item of a queue gets a number that no row has. So a row with it is somebody else's, or has been moved out of
+ * the way of that one (Q3); or it is this one, brought here by who has died before he could say so. */
 static bool is_pushed(const struct memtable_record *record)
 {
     return record->kind == MEMTABLE_PRESENT && (record->flags & MEMTABLE_QUEUE);
@@ -106,7 +106,8 @@ static int yields(struct drain *d, const struct memtable_record *record, bool *r
     *ret_yields = false;
     if (record->flags & MEMTABLE_OVERTAKEN) {
         rc = row_find(d->db, &record->row.key, record->row.raw, &old);
-        *ret_yields = rc == 0 && (is_pushed(record) || time_of(&old) > time_of(&record->row));
+        *ret_yields = rc == 0 && (is_pushed(record) ? old.store_time != record->row.store_time
+                                                    : time_of(&old) > time_of(&record->row));
         row_clear(&old);
     }
     return rc == DCACHE_NOT_FOUND ? 0 : rc;

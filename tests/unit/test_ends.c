@@ -323,6 +323,28 @@ static void an_item_whose_number_is_given_away_gets_another_number(void **state)
     gives_away(state, NULL, "500000000000001");
 }
 
+/* Who drains has committed, and then died: it is done once more, and nobody takes it for a foreign commit's. */
+static void what_is_drained_twice_is_there_once(void **state)
+{
+    dcache *c = open_hot(state);
+    struct shared_memtable *m = &c->store->shared.segment->memtable;
+    uint64_t before;
+
+    must_push(c, "q", DCACHE_BACK, 1);
+    before = atomic_load(&m->tail);
+    must_push(c, "q", DCACHE_BACK, 2);
+    must_push(c, "q", DCACHE_BACK, 3);
+    assert_int_equal(drain_wait(c->store, os_deadline(5)), 0);
+    assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0);
+    atomic_store(&m->drained, before);
+    atomic_store(&m->known, 1);
+    shared_unlock(&c->store->shared);
+    for (int n = 1; n <= 3; n++)
+        assert_int_equal(pull(c, "q", DCACHE_FRONT), n);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), -1);
+    dcache_close(c);
+}
+
 /* Each of them pushes and pulls; in the end everything that was pushed has been pulled, once. */
 static void processes_share_what_is_known(void **state)
 {
@@ -378,6 +400,7 @@ int main(void)
         TEST(where_a_foreign_process_has_been_queues_are_sqlites),
         TEST(an_item_whose_number_is_given_away_gets_another),
         TEST(an_item_whose_number_is_given_away_gets_another_number),
+        TEST(what_is_drained_twice_is_there_once),
         TEST(processes_share_what_is_known),
     };
 
