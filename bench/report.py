@@ -119,6 +119,15 @@ def missing(report):
     return '\n'.join(lines) or 'Nothing.'
 
 
+def saturation(report):
+    rows = [
+        [row['row'], '%.0f' % row['ours'], '%.0f' % row['get'] if row['get'] else '', '%d' % row['rate'],
+         str(row['target'])]
+        for row in report['rows'] if row.get('part') == 'saturation'
+    ]  # fmt: skip
+    return table(['', 'write', 'get', 'operations a second', 'target of a write'], rows) if rows else 'Not measured.'
+
+
 def performance(report):
     parts = [row['part'] for row in report['rows'] if 'theirs' in row]  # else: not beside 5.6.3
     text = """# Performance
@@ -168,6 +177,13 @@ or pages that are there. What a kill or a power cut leaves is in the table above
         'winners_memtable': winners(report, 'memtable'), 'missing': missing(report),
         **{name: picture(name, 'plots') for name in plots.PICTURES},
     }  # fmt: skip
+    text += """
+## The longest call while eight processes do nothing but call, in milliseconds
+
+A get takes no lock: what it waits for is a processor, and so does a write.
+
+%s
+""" % saturation(report)
     for part in dict.fromkeys(parts):
         text += '\n## Beside 5.6.3: %s\n\n%s\n' % (report['parts'].get(part, part), ratios(report, part))
     return text

@@ -9,10 +9,10 @@
 
 #define FIRST_RING (UINT64_C(1) << 20) /* bytes; a cache that is hardly used is to cost no more */
 #define DIRTY_MOST (UINT64_C(2) << 20) /* bytes: what a transaction may have to wait for */
-#define STEP (2 * OS_MS)    /* of waiting for the lock, before looking whether it is still needed */
-#define ENOUGH (10 * OS_MS) /* of waiting because of a crowd */
-#define REFUSALS 1000       /* of the ring, before it is left aside */
-#define LOOKUPS 32          /* in SQLite, before it is worth a ring */
+#define STEP (2 * OS_MS)   /* of waiting for the lock, before looking whether it is still needed */
+#define ENOUGH (5 * OS_MS) /* of waiting because of a crowd */
+#define REFUSALS 1000      /* of the ring, before it is left aside */
+#define LOOKUPS 32         /* in SQLite, before it is worth a ring */
 
 /* ---- the ring ---- */
 

@@ -62,6 +62,35 @@ static void who_is_in_a_hurry_has_the_writers_drain(void **state)
     dcache_close(c);
 }
 
+/* Whatever fails of the slice that a writer drains: the item is stored, or it is told and nothing has changed. */
+static void slice_of_a_writer_that_fails_is_his_failure(void **state)
+{
+    dcache *c = open_hot(state, 1 << 20);
+    _Atomic int64_t *urgent = &c->store->shared.segment->memtable.urgent;
+    int64_t stored = 0, count;
+    bool fired = true;
+
+    assert_int_equal(dcache_set(c, KEY("k"), INT(stored), NULL), 0);
+    for (int n = 1; fired; n++) {
+        int rc;
+
+        for (int i = 0; i < 12; i++) /* more than little */
+            assert_int_equal(store(c, i), 0);
+        atomic_store(urgent, os_monotonic() + 3600 * 1000 * OS_MS);
+        os_fault_at = n;
+        rc = dcache_set(c, KEY("k"), INT(n), NULL);
+        fired = os_fault_at == 0;
+        os_fault_at = 0;
+        atomic_store(urgent, 0);
+        stored = rc == 0 ? n : stored;
+        assert_true(fired || rc == 0);
+        assert_true(get_is(c, KEY("k"), INT(stored)));
+        assert_int_equal(dcache_count(c, &count), 0); /* which drains, and all is well again */
+        assert_int_equal(count, 14);
+    }
+    dcache_close(c);
+}
+
 static void hurry_is_over_once_everything_is_drained(void **state)
 {
     dcache *c = open_hot(state, 1 << 20);
@@ -111,6 +140,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(crowd_waits_for_nobody_while_there_is_room, place_make,
                                         place_remove),
         cmocka_unit_test_setup_teardown(who_is_in_a_hurry_has_the_writers_drain, place_make,
+                                        place_remove),
+        cmocka_unit_test_setup_teardown(slice_of_a_writer_that_fails_is_his_failure, place_make,
                                         place_remove),
         cmocka_unit_test_setup_teardown(hurry_is_over_once_everything_is_drained, place_make,
                                         place_remove),
