@@ -96,14 +96,12 @@ int dcache_add(dcache *cache, const struct dcache_value *key, const struct dcach
 
 /* For statistics and policies: kept in memory, written by a later writer, or here and now if there
  * is no room, provided that nobody holds the lock. */
-static void note_read(dcache *cache, int64_t id)
+static void note_what_is_wanted(dcache *cache, int64_t id)
 {
     struct store *store = cache->store;
     struct shared_segment *segment = store->shared.segment;
     struct txn txn;
 
-    if (!store->settings.statistics && store->settings.policy < POLICY_USED)
-        return;
     if (store->settings.statistics)
         atomic_fetch_add_explicit(id ? &segment->hits : &segment->misses, 1, memory_order_relaxed);
     if (id == 0 || store->settings.policy < POLICY_USED ||
@@ -115,6 +113,14 @@ static void note_read(dcache *cache, int64_t id)
     if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_commit(&txn) == 0)
         (void)shared_note_access(&store->shared, id, os_now(), 1); /* one note more or less */
     txn_end(&txn);
+}
+
+static void note_read(dcache *cache, int64_t id)
+{
+    const struct settings *settings = &cache->store->settings;
+
+    if (settings->statistics || settings->policy >= POLICY_USED)
+        note_what_is_wanted(cache, id);
 }
 
 /* Under what a read is noted: that a row has an id is known once it is in SQLite. */
@@ -206,29 +212,30 @@ static int find_in_places(dcache **cache, const struct dcache_value *key, unsign
     return rc;
 }
 
-static int find(dcache **cache, const struct dcache_value *key, unsigned flags, struct row *row,
-                int *ret_fd)
+/* Of the record only the row counts. */
+static int find(dcache **cache, const struct dcache_value *key, unsigned flags,
+                struct memtable_record *found, int *ret_fd)
 {
-    int rc = hot_get(cache, key, flags, row);
+    int rc = hot_get(cache, key, flags, found);
 
     *ret_fd = -1;
     if (rc != HOT_PASS)
         return rc;
-    memset(row, 0, sizeof *row);
-    return find_in_places(cache, key, flags, row, ret_fd);
+    memset(&found->row, 0, sizeof found->row);
+    return find_in_places(cache, key, flags, &found->row, ret_fd);
 }
 
 int dcache_get(dcache *cache, const struct dcache_value *key,
                const struct dcache_get_options *given, struct dcache_entry *ret_entry)
 {
     ENTRY_OPTIONS(struct dcache_get_options, options, given);
-    struct row row;
+    struct memtable_record found;
     int64_t id = 0;
-    int fd, rc = find(&cache, key, options.flags, &row, &fd);
+    int fd, rc = find(&cache, key, options.flags, &found, &fd);
 
     if (rc == 0) {
-        id = id_for_notes(cache, &row);
-        rc = entry_fill(&row, fd, options.flags, ret_entry);
+        id = id_for_notes(cache, &found.row);
+        rc = entry_fill(&found.row, fd, options.flags, ret_entry);
     } else {
         entry_init(ret_entry);
     }
@@ -239,11 +246,11 @@ int dcache_get(dcache *cache, const struct dcache_value *key,
 
 int dcache_contains(dcache *cache, const struct dcache_value *key)
 {
-    struct row row;
-    int fd, rc = find(&cache, key, DCACHE_NO_VALUE, &row, &fd);
+    struct memtable_record found;
+    int fd, rc = find(&cache, key, DCACHE_NO_VALUE, &found, &fd);
 
     if (rc == 0)
-        row_clear(&row);
+        row_clear(&found.row);
     return rc;
 }
 

@@ -315,9 +315,9 @@ static bool plain_key(const struct dcache *cache, const struct dcache_value *key
 }
 
 int hot_get(struct dcache **cache, const struct dcache_value *key, unsigned flags,
-            struct row *ret_row)
+            struct memtable_record *ret_record)
 {
-    struct memtable_record record;
+    struct memtable_record *record = ret_record;
     struct memtable_key plain;
     struct dcache *home;
     int rc;
@@ -330,17 +330,15 @@ int hot_get(struct dcache **cache, const struct dcache_value *key, unsigned flag
     plain.hash = value_hash_key(&plain.key, plain.raw);
     rc = memtable_find(&home->store->shared, &plain,
                        flags & DCACHE_NO_VALUE ? MEMTABLE_NO_VALUE : 0,
-                       watch_commits(&home->store->watch), &record);
-    if (rc < 0 || record.kind == MEMTABLE_UNKNOWN)
+                       watch_commits(&home->store->watch), record);
+    if (rc < 0 || record->kind == MEMTABLE_UNKNOWN)
         return rc < 0 ? rc : HOT_PASS;
     *cache = home;
-    if (record.kind == MEMTABLE_PRESENT && row_is_live(&record.row) &&
-        !(record.flags & MEMTABLE_OVERTAKEN)) {
-        *ret_row = record.row;
+    if (record->kind == MEMTABLE_PRESENT && row_is_live(&record->row) &&
+        !(record->flags & MEMTABLE_OVERTAKEN))
         return 0;
-    }
-    row_clear(&record.row);
-    return record.flags & MEMTABLE_OVERTAKEN ? HOT_PASS : DCACHE_NOT_FOUND;
+    row_clear(&record->row);
+    return record->flags & MEMTABLE_OVERTAKEN ? HOT_PASS : DCACHE_NOT_FOUND;
 }
 
 static int answer(struct hot_look *look, struct row *ret_row)

@@ -27,9 +27,10 @@ struct hot_look {
 
 struct hot_look hot_look_new(struct dcache *cache, const struct item *item, unsigned flags);
 
-/* get and contains: a live row, `*cache` being the part that has it; or NOT_FOUND. */
+/* get and contains: a record with a live row, `*cache` being the part that has it; or NOT_FOUND, and nothing
+ * to be cleared. */
 int hot_get(struct dcache **cache, const struct dcache_value *key, unsigned flags,
-            struct row *ret_row);
+            struct memtable_record *ret_record);
 
 /* Whether the memtable may be asked at once; else a connection is to be borrowed first, which sees to
  * what there is to be noticed. */

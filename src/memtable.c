@@ -42,24 +42,28 @@ struct memtable_key memtable_key(const struct dcache_value *key, int raw)
 
 /* ---- reading ---- */
 
-/* Data that have been copied, and where the next are. */
-static struct dcache_value copied(unsigned type, uint64_t bits, uint64_t **at, size_t size)
+static bool is_data(unsigned type)
 {
-    struct dcache_value value = ring_scalar(type, bits);
-
-    if (!value_is_data(&value))
-        return value;
-    ((char *)*at)[size] = 0; /* it is, unless somebody has forged it */
-    value.data = *at;
-    value.size = size;
-    *at += ring_words(size);
-    return value;
+    return type == DCACHE_TEXT || type == DCACHE_BYTES;
 }
 
 static size_t words_of_data(unsigned type, size_t size)
 {
-    return value_is_data(&(struct dcache_value){.type = (enum dcache_type)type}) ? ring_words(size)
-                                                                                 : 0;
+    return is_data(type) ? ring_words(size) : 0;
+}
+
+/* A value whose data, if it has any, have been copied to `at`; hands back where the next are. */
+static uint64_t *copied(unsigned type, uint64_t bits, uint64_t *at, size_t size,
+                        struct dcache_value *ret_value)
+{
+    ret_value->type = (enum dcache_type)type;
+    ret_value->size = size;
+    ret_value->integer = (int64_t)bits;
+    if (!is_data(type))
+        return at;
+    ((char *)at)[size] = 0; /* it is, unless somebody has forged it */
+    ret_value->data = at;
+    return at + ring_words(size);
 }
 
 /* Key, tag and value, of a record whose header has been copied. */
@@ -79,11 +83,11 @@ static int copy_values(const struct ring_header *h, const ring_word *at,
     row->memory = memory;
     to = (uint64_t *)(void *)memory->data;
     ring_copy(to, at + RING_WORDS, count);
-    row->key = copied(h->key_type, h->key, &to, h->key_size);
-    if (!value_is_data(key))
+    to = copied(h->key_type, h->key, to, h->key_size, &row->key);
+    if (!is_data(h->key_type))
         row->key = *key; /* as it was asked for: 1, or 1.0 */
-    row->tag = copied(h->tag_type, h->tag, &to, h->tag_size);
-    row->value = copied(value_type, h->value, &to, h->value_size);
+    to = copied(h->tag_type, h->tag, to, h->tag_size, &row->tag);
+    (void)copied(value_type, h->value, to, h->value_size, &row->value);
     return 0;
 }
 
@@ -151,7 +155,7 @@ static int look(struct shared *shared, const struct memtable_key *key, bool with
         struct ring_header h;
         int rc;
 
-        if (slot == 0 || slot >> RING_SHIFT != key->hash >> RING_SHIFT)
+        if ((slot ^ key->hash) >> RING_SHIFT != 0 || slot == 0)
             continue;
         if (!ring_match(shared, ring_position(slot), capacity, key, &h, ret_again)) {
             if (*ret_again)
@@ -238,7 +242,7 @@ static ring_word *place_of(const struct shared *shared, const struct memtable_ke
         struct ring_header h;
         bool gone;
 
-        if (slot == 0)
+        if (slot == 0 && !free_place) /* the first, so that it is found soon */
             free_place = &bucket[i];
         if (slot == 0 || slot >> RING_SHIFT != key->hash >> RING_SHIFT)
             continue;
@@ -405,79 +409,78 @@ static bool make_room(struct shared *shared, uint64_t capacity, uint64_t size)
     return true;
 }
 
-static void write_word(ring_word *to, const void *from)
+static void write_word(ring_word *to, uint64_t word)
 {
-    uint64_t one;
-
-    memcpy(&one, from, sizeof one);
-    atomic_store_explicit(to, one, memory_order_relaxed);
+    atomic_store_explicit(to, word, memory_order_relaxed);
 }
 
-static void write_words(ring_word *to, const void *data, size_t count)
+static void write_four(ring_word *to, const uint64_t *words)
 {
-    const char *from = data;
-
-    for (; count >= 4; count -= 4, from += 32, to += 4) {
-        write_word(&to[0], from);
-        write_word(&to[1], from + 8);
-        write_word(&to[2], from + 16);
-        write_word(&to[3], from + 24);
-    }
-    for (; count > 0; count--, from += 8)
-        write_word(to++, from);
+    write_word(&to[0], words[0]);
+    write_word(&to[1], words[1]);
+    write_word(&to[2], words[2]);
+    write_word(&to[3], words[3]);
 }
 
 static ring_word *write_data(ring_word *to, const struct dcache_value *value)
 {
-    size_t words = value->size / 8, rest = value->size % 8;
-    uint64_t last = 0;
+    const char *from = value->data;
+    size_t left = value->size;
+    uint64_t words[4];
 
     if (!value_is_data(value))
         return to;
-    write_words(to, value->data, words);
-    if (rest > 0)
-        memcpy(&last, (const char *)value->data + 8 * words, rest);
-    write_word(to + words, &last);
-    return to + words + 1;
+    for (; left >= sizeof words; left -= sizeof words, from += sizeof words, to += 4) {
+        memcpy(words, from, sizeof words);
+        write_four(to, words);
+    }
+    for (; left >= sizeof words[0]; left -= sizeof words[0], from += sizeof words[0]) {
+        memcpy(words, from, sizeof words[0]);
+        write_word(to++, words[0]);
+    }
+    write_word(to, ring_last_word(from, left));
+    return to + 1;
 }
 
-static void write_record(ring_word *at, const struct ring_header *h, const struct dcache_value *key,
-                         const struct row *row)
+/* A value in a header. */
+static uint64_t bits_of(const struct dcache_value *value)
 {
-    write_words(at, h->words, RING_WORDS);
-    at = write_data(at + RING_WORDS, key);
+    return value_is_data(value) ? 0 : (uint64_t)value->integer;
+}
+
+static void write_record(ring_word *at, const struct memtable_key *key, enum memtable_kind kind,
+                         unsigned flags, const struct row *row, uint64_t size, uint64_t previous)
+{
+    struct ring_header h; /* every word of it */
+
+    h.size = (uint32_t)size;
+    h.kind = (uint8_t)kind;
+    h.flags = (uint8_t)flags;
+    h.raw = (uint8_t)key->raw;
+    h.mode = (uint8_t)row->mode;
+    h.hash = key->hash;
+    h.key_size = (uint32_t)value_bytes(&key->key);
+    h.tag_size = (uint32_t)value_bytes(&row->tag);
+    h.value_size = (uint32_t)value_bytes(&row->value);
+    h.key_type = (uint8_t)key->given.type;
+    h.tag_type = (uint8_t)row->tag.type;
+    h.value_type = (uint8_t)row->value.type;
+    h.unused = 0;
+    h.key = bits_of(&key->given);
+    h.tag = bits_of(&row->tag);
+    h.value = bits_of(&row->value);
+    h.store_time = row->store_time;
+    h.expire_time = row->expire_time;
+    h.access_time = row->access_time;
+    h.access_count = row->access_count;
+    h.rowid = row->rowid;
+    h.previous = previous;
+    for (size_t i = 0; i + 1 < RING_WORDS; i += 4)
+        write_four(&at[i], &h.words[i]);
+    write_word(&at[RING_WORDS - 1], h.words[RING_WORDS - 1]);
+    at = write_data(at + RING_WORDS, &key->key);
     at = write_data(at, &row->tag);
     (void)write_data(at, &row->value);
-}
-
-static struct ring_header header_of(const struct memtable_key *key, enum memtable_kind kind,
-                                    unsigned flags, const struct row *row, uint64_t size)
-{
-    struct ring_header h = {.size = (uint32_t)size,
-                            .kind = (uint8_t)kind,
-                            .flags = (uint8_t)flags,
-                            .raw = (uint8_t)key->raw,
-                            .mode = (uint8_t)row->mode,
-                            .hash = key->hash,
-                            .key_type = (uint8_t)key->given.type,
-                            .tag_type = (uint8_t)row->tag.type,
-                            .value_type = (uint8_t)row->value.type,
-                            .key_size = (uint32_t)value_bytes(&key->key),
-                            .tag_size = (uint32_t)value_bytes(&row->tag),
-                            .value_size = (uint32_t)value_bytes(&row->value),
-                            .store_time = row->store_time,
-                            .expire_time = row->expire_time,
-                            .access_time = row->access_time,
-                            .access_count = row->access_count,
-                            .rowid = row->rowid};
-
-    if (!value_is_data(&key->key))
-        h.key = (uint64_t)key->given.integer;
-    if (!value_is_data(&row->tag))
-        h.tag = (uint64_t)row->tag.integer;
-    if (!value_is_data(&row->value))
-        h.value = (uint64_t)row->value.integer;
-    return h;
 }
 
 /* What is left of the ring before it begins anew, if a record does not fit there. */
@@ -493,18 +496,19 @@ static void write_pad(struct shared *shared, uint64_t position, uint64_t size, u
     struct ring_header nothing = {.size = (uint32_t)size, .kind = RING_PAD};
 
     if (size > 0)
-        write_words(ring_record(shared, position, capacity), nothing.words, 1);
+        write_word(ring_record(shared, position, capacity), nothing.words[0]);
 }
 
 /* What has expired may have been culled by a write since, and an item stored again comes last then: that is
  * told by draining first, since a run would give it the place that it had. */
 static bool is_over(const struct shared *shared, uint64_t position, uint64_t capacity, double now)
 {
-    struct ring_header h;
+    const ring_word *at = ring_record(shared, position, capacity);
+    struct ring_header h = ring_beginning(at);
 
     if (position == 0)
         return false;
-    ring_read_header(ring_record(shared, position, capacity), &h);
+    h.words[RING_WORD_OF(expire_time)] = ring_load(&at[RING_WORD_OF(expire_time)]);
     return h.kind == MEMTABLE_PRESENT && h.expire_time <= now;
 }
 
@@ -513,18 +517,17 @@ bool memtable_append(struct shared *shared, const struct memtable_key *key, enum
 {
     struct shared_memtable *m = ring_state(shared);
     uint64_t capacity = ring_capacity(shared), tail = ring_load(&m->tail),
-             size = bytes(&key->key, row), pad = pad_before(tail, size, capacity);
-    struct ring_header h = header_of(key, kind, flags, row, size);
-    ring_word *place = make_room(shared, capacity, pad + size) ? place_of(shared, key, &h.previous)
+             size = bytes(&key->key, row), pad = pad_before(tail, size, capacity), previous;
+    ring_word *place = make_room(shared, capacity, pad + size) ? place_of(shared, key, &previous)
                                                                : NULL;
 
-    if (!place || is_over(shared, h.previous, capacity, row->store_time))
+    if (!place || is_over(shared, previous, capacity, row->store_time))
         return false;
     if (!(flags & (MEMTABLE_CLEAN | MEMTABLE_QUEUE)))
         ends_forget(shared, key);
     write_pad(shared, tail, pad, capacity);
     tail += pad;
-    write_record(ring_record(shared, tail, capacity), &h, &key->key, row);
+    write_record(ring_record(shared, tail, capacity), key, kind, flags, row, size, previous);
     ring_release(&m->tail, tail + size); /* M2 */
     ring_release(place, ring_slot(key->hash, tail));
     ring_release(&m->visible, tail + size); /* M3 */
@@ -590,15 +593,16 @@ static void write_group(struct shared *shared, const struct memtable_change *con
 
     for (size_t i = 0; i < count; i++) {
         const struct memtable_change *c = changes[i];
-        uint64_t size = bytes(&c->key.key, &c->row), pad = pad_before(tail, size, capacity);
+        uint64_t size = bytes(&c->key.key, &c->row), pad = pad_before(tail, size, capacity),
+                 previous;
         unsigned of_group = MEMTABLE_GROUP | (i + 1 < count ? MEMTABLE_MORE : 0);
-        struct ring_header h = header_of(&c->key, c->kind, c->flags | of_group, &c->row, size);
 
-        (void)place_of(shared, &c->key, &h.previous);
+        (void)place_of(shared, &c->key, &previous);
         ends_forget(shared, &c->key);
         write_pad(shared, tail, pad, capacity);
         tail += pad;
-        write_record(ring_record(shared, tail, capacity), &h, &c->key.key, &c->row);
+        write_record(ring_record(shared, tail, capacity), &c->key, c->kind, c->flags | of_group,
+                     &c->row, size, previous);
         ret_positions[i] = tail;
         tail += size;
     }

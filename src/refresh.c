@@ -56,16 +56,6 @@ bool store_owned_here(const struct store *store)
 
 /* ---- the memtable ---- */
 
-bool store_uses_memtable(struct store *store)
-{
-    const struct settings *s = &store->settings;
-
-    if (store->read_only)
-        return store->watch.view.mapped;
-    return store->shared.mapped && s->memtable_size > 0 && s->journal == JOURNAL_WAL &&
-           s->synchronous < 2 && store->journal_matched;
-}
-
 struct shared *store_table(struct store *store, unsigned *ret_views)
 {
     unsigned unused;

@@ -13,39 +13,39 @@ struct dcache_value ring_borrow(unsigned type, uint64_t bits, const ring_word **
     return value;
 }
 
-static bool same_bytes(const ring_word *at, const void *data, size_t size)
+static bool same_bytes(const ring_word *at, const char *other, size_t size)
 {
-    const char *other = data;
-    uint64_t mine = 0, theirs = 0;
+    uint64_t theirs, differ;
 
     for (; size >= 8; size -= 8, at++, other += 8) {
-        mine = ring_load(at);
         memcpy(&theirs, other, 8);
-        if (mine != theirs)
+        if (ring_load(at) != theirs)
             return false;
     }
-    if (size > 0) {
-        uint64_t word_of_ring = ring_load(at);
-
-        mine = theirs = 0;
-        memcpy(&mine, &word_of_ring, size);
-        memcpy(&theirs, other, size);
-    }
-    return size == 0 || mine == theirs;
+    if (size == 0)
+        return true;
+    differ = ring_load(at) ^ ring_last_word(other, size); /* of which the rest does not matter */
+    return (RING_BIG_ENDIAN ? differ >> (64 - 8 * size) : differ << (64 - 8 * size)) == 0;
 }
 
-static bool is_key(const struct ring_header *h, const ring_word *at, const struct memtable_key *key)
+/* Of the words of a header only those that decide; and no word behind the ring. */
+static bool is_key(const struct shared *shared, const ring_word *at, const struct memtable_key *key)
 {
     struct dcache_value number;
+    struct ring_header h;
 
-    if (h->hash != key->hash || h->raw != key->raw)
+    h.words[0] = ring_load(&at[0]);
+    h.words[RING_WORD_OF(key_size)] = ring_load(&at[RING_WORD_OF(key_size)]);
+    h.words[RING_WORD_OF(key_type)] = ring_load(&at[RING_WORD_OF(key_type)]);
+    if (h.raw != key->raw)
         return false;
     if (!value_is_data(&key->key)) {
-        number = ring_scalar(h->key_type, h->key);
+        number = ring_scalar(h.key_type, ring_load(&at[RING_WORD_OF(key)]));
         number = value_normal_key(&number);
         return number.type == key->key.type && number.integer == key->key.integer;
     }
-    return h->key_type == key->key.type && h->key_size == key->key.size &&
+    return h.key_type == key->key.type && h.key_size == key->key.size &&
+           (int64_t)(sizeof h + h.key_size) <= ring_left(shared, at) &&
            same_bytes(at + RING_WORDS, key->key.data, key->key.size);
 }
 
@@ -53,17 +53,12 @@ bool ring_match(const struct shared *shared, uint64_t position, uint64_t capacit
                 const struct memtable_key *key, struct ring_header *h, bool *ret_gone)
 {
     const ring_word *at = ring_record(shared, position, capacity);
-    bool same = ring_load(&at[RING_WORD_OF(hash)]) == key->hash;
+    bool same = ring_load(&at[RING_WORD_OF(hash)]) == key->hash && is_key(shared, at, key);
 
     if (same)
         ring_read_header(at, h);
-    *ret_gone = !ring_still_there(shared, position, capacity);
-    if (*ret_gone || !same || !ring_is_record(shared, at, h)) /* gone: its sizes mean nothing */
-        return false;
-    if (is_key(h, at, key))
-        return true;
-    *ret_gone = !ring_still_there(shared, position, capacity);
-    return false;
+    *ret_gone = !ring_still_there(shared, position, capacity); /* then its sizes mean nothing */
+    return same && !*ret_gone && ring_is_record(shared, at, h);
 }
 
 /* Bytes of data of a type. */

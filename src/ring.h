@@ -122,21 +122,56 @@ static inline size_t ring_words(size_t size)
     return size / 8 + 1;
 }
 
+#define RING_BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+
+/* The last of them: what is left of the data, less than 8 bytes, and zeros. (As memcpy() would do it, but of
+ * a number of bytes that the compiler does not know that is a call.) */
+static inline uint64_t ring_last_word(const char *rest, size_t size)
+{
+    int used = 0;
+    uint64_t word = 0;
+    uint32_t four;
+    uint16_t two;
+
+    if (size & 4) {
+        memcpy(&four, rest, sizeof four);
+        word = (uint64_t)four << (RING_BIG_ENDIAN ? 32 : 0);
+        used = 32;
+    }
+    if (size & 2) {
+        memcpy(&two, rest + used / 8, sizeof two);
+        word |= (uint64_t)two << (RING_BIG_ENDIAN ? 48 - used : used);
+        used += 16;
+    }
+    if (size & 1)
+        word |= (uint64_t)(unsigned char)rest[used / 8] << (RING_BIG_ENDIAN ? 56 - used : used);
+    return word;
+}
+
+static inline void ring_copy_four(uint64_t *to, const ring_word *from)
+{
+    to[0] = ring_load(&from[0]);
+    to[1] = ring_load(&from[1]);
+    to[2] = ring_load(&from[2]);
+    to[3] = ring_load(&from[3]);
+}
+
 static inline void ring_copy(uint64_t *to, const ring_word *from, size_t count)
 {
-    for (; count >= 4; count -= 4, from += 4, to += 4) {
-        to[0] = ring_load(&from[0]);
-        to[1] = ring_load(&from[1]);
-        to[2] = ring_load(&from[2]);
-        to[3] = ring_load(&from[3]);
-    }
+    for (; count >= 4; count -= 4, from += 4, to += 4)
+        ring_copy_four(to, from);
     for (; count > 0; count--)
         *to++ = ring_load(from++);
 }
 
+/* Without a loop, since this is a good part of a get. */
 static inline void ring_read_header(const ring_word *at, struct ring_header *h)
 {
-    ring_copy(h->words, at, RING_WORDS);
+    _Static_assert(RING_WORDS == 13, "each of them");
+    ring_copy_four(h->words, at);
+    ring_copy_four(h->words + 4, at + 4);
+    ring_copy_four(h->words + 8, at + 8);
+    h->words[12] = ring_load(&at[12]);
 }
 
 /* Kind, or flags, alone, where that is all that matters. */
@@ -148,18 +183,24 @@ static inline struct ring_header ring_beginning(const ring_word *at)
     return h;
 }
 
+/* Bytes from there on that may be read. */
+static inline int64_t ring_left(const struct shared *shared, const ring_word *at)
+{
+    const char *ring = (const char *)shared->segment + SHARED_RING_OFFSET;
+
+    return (int64_t)ring_load(&shared->reach) - ((const char *)at - ring);
+}
+
 /* Whether a header that was copied from `at` is that of a record, whose data may be read there. (With
  * their NULs, which are not counted, they may reach a little into the page behind the ring.) */
 static inline bool ring_is_record(const struct shared *shared, const ring_word *at,
                                   const struct ring_header *h)
 {
-    const char *end = (const char *)shared->segment + SHARED_RING_OFFSET +
-                      ring_load(&shared->reach);
     uint64_t data = (uint64_t)h->key_size + h->tag_size + h->value_size;
 
     return h->kind - 1U <= 1 && h->mode <= MODE_PICKLE && h->key_type <= DCACHE_BYTES &&
            h->tag_type <= DCACHE_BYTES && h->value_type <= DCACHE_BYTES &&
-           (int64_t)(sizeof *h + data) <= end - (const char *)at;
+           (int64_t)(sizeof *h + data) <= ring_left(shared, at);
 }
 
 /* Whether what was copied from `position` was still there then: M6. */
@@ -216,7 +257,7 @@ static inline bool ring_is_in_order(uint64_t head, uint64_t drained, uint64_t ta
 struct dcache_value ring_borrow(unsigned type, uint64_t bits, const ring_word **at, size_t size);
 
 /* The header of the record at a position, if it is that of `key`. False also if it was not there any
- * more when it had been copied: then `*ret_gone` is set. Of what is true the key may yet be gone. */
+ * more when it had been looked at: then `*ret_gone` is set. */
 bool ring_match(const struct shared *shared, uint64_t position, uint64_t capacity,
                 const struct memtable_key *key, struct ring_header *h, bool *ret_gone);
 

@@ -148,7 +148,8 @@ static int move(struct item *item, struct txn *to, struct txn *from)
     return rc == DCACHE_NOT_FOUND ? 0 : rc;
 }
 
-int route_write(struct dcache *cache, const struct dcache_value *key, struct dcache **ret_home)
+int route_write_to_shard(struct dcache *cache, const struct dcache_value *key,
+                         struct dcache **ret_home)
 {
     size_t home = route_number(cache, key), other = elsewhere(cache, key);
     struct item item = {0};

@@ -22,7 +22,16 @@ size_t route_read(struct dcache *cache, const struct dcache_value *key,
 
 /* Before a write: the key's home, to which an item under an equal number elsewhere has been moved.
  * If both have one, that which was stored last stays. */
-int route_write(struct dcache *cache, const struct dcache_value *key, struct dcache **ret_home);
+int route_write_to_shard(struct dcache *cache, const struct dcache_value *key,
+                         struct dcache **ret_home);
+static inline int route_write(struct dcache *cache, const struct dcache_value *key,
+                              struct dcache **ret_home)
+{
+    if (cache->shard_count > 0)
+        return route_write_to_shard(cache, key, ret_home);
+    *ret_home = cache;
+    return 0;
+}
 
 /* Store what a row of another shard has under the key of `item`. Row and open file are taken. */
 int route_copy(struct txn *to, struct item *item, struct row *row, int fd);

@@ -15,7 +15,7 @@
 /* The one mutable global of the library: which directories this process has open. */
 static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct store *list;
-static _Atomic unsigned fork_generation = 1;
+_Atomic unsigned store_forks = 1;
 #define RESTING 0 /* in place of a generation: opened, but not entered yet */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -37,7 +37,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     db_after_fork();
-    atomic_fetch_add(&fork_generation, 1);
+    atomic_fetch_add(&store_forks, 1);
     for (struct store *s = list; s; s = s->next)
         shared_forked(&s->shared);
     pthread_mutex_unlock(&list_mutex);
@@ -48,9 +48,9 @@ static void leave_parents_locks(void)
 {
     static unsigned left = 1;
 
-    if (left != fork_generation)
+    if (left != store_forks)
         db_forked();
-    left = fork_generation;
+    left = store_forks;
 }
 
 static void install(void)
@@ -368,7 +368,7 @@ static int new_store(const char *directory, int dir, const struct stat *st,
     store->files.dir_mode = o->directory_mode ? o->directory_mode : 0700;
     store->shared.fd = -1;
     store->references = 1;
-    store->fork_generation = fork_generation;
+    store->fork_generation = store_forks;
     store->read_only = (o->flags & DCACHE_READ_ONLY) || !os_can_write(dir);
     store->use_shared = !store->read_only && !(o->flags & DCACHE_NO_SHARED) && !os_is_network(dir);
     pool_init(&store->pool);
@@ -483,7 +483,7 @@ void store_free(struct store *store)
 {
     lock_list(); /* no fork meanwhile */
     /* In a child that never used it, the connections are the parent's: leave them alone. */
-    if (store->fork_generation != fork_generation) {
+    if (store->fork_generation != store_forks) {
         pool_init(&store->pool);
         watch_forget(&store->watch);
     }
@@ -557,28 +557,20 @@ static int start(struct store *store)
         pool_renew(&store->pool, NULL);
         shared_close(&store->shared, store->files.dir);
     } else {
-        atomic_store(&store->fork_generation, fork_generation);
+        atomic_store(&store->fork_generation, store_forks);
     }
     return rc;
 }
 
-int store_enter(struct store *store)
+int store_start(struct store *store)
 {
     int rc = 0;
 
-    if (atomic_load_explicit(&store->fork_generation, memory_order_acquire) ==
-        atomic_load_explicit(&fork_generation, memory_order_relaxed))
-        return 0;
     lock_list();
-    if (store->fork_generation != fork_generation)
+    if (store->fork_generation != store_forks)
         rc = start(store);
     unlock_list();
     return rc;
-}
-
-bool store_is_stale(const struct store *store)
-{
-    return atomic_load(&store->fork_generation) != atomic_load(&fork_generation);
 }
 
 int store_revive(struct store *store, unsigned generation, int64_t deadline)

@@ -63,12 +63,23 @@ void store_free(struct store *store);
  * the next one, or NULL, is handed back. */
 struct store *store_next(struct store *store);
 
-/* Call first in each operation. Who opens a directory at rest has looked at it, and no more: the first
- * operation comes into the segment. After a fork the child gets its own of everything. */
-int store_enter(struct store *store);
+/* Grows with each fork. */
+extern _Atomic unsigned store_forks;
 
 /* Whether nobody has entered the store in this process: it is resting, or this is a child. */
-bool store_is_stale(const struct store *store);
+static inline bool store_is_stale(const struct store *store)
+{
+    return atomic_load_explicit(&store->fork_generation, memory_order_acquire) !=
+           atomic_load_explicit(&store_forks, memory_order_relaxed);
+}
+
+/* Call first in each operation. Who opens a directory at rest has looked at it, and no more: the first
+ * operation comes into the segment. After a fork the child gets its own of everything. */
+int store_start(struct store *store);
+static inline int store_enter(struct store *store)
+{
+    return store_is_stale(store) ? store_start(store) : 0;
+}
 
 /* Borrow a connection, waiting for one until `deadline`. Fails: TIMEOUT and what opening may. */
 int store_borrow(struct store *store, int64_t deadline, struct db **ret_db);
@@ -79,7 +90,15 @@ void store_return(struct store *store, struct db *db);
 int store_borrow_reader(struct store *store, int64_t deadline, struct db **ret_db);
 
 /* Whether settings and directory allow single keys to stay in the memtable for a while. */
-bool store_uses_memtable(struct store *store);
+static inline bool store_uses_memtable(struct store *store)
+{
+    const struct settings *s = &store->settings;
+
+    if (store->read_only)
+        return store->watch.view.mapped;
+    return store->shared.mapped && s->memtable_size > 0 && s->journal == JOURNAL_WAL &&
+           s->synchronous < 2 && store->journal_matched;
+}
 
 /* The segment with the memtable that a reader has to ask: of a read-only store, that of the writers,
  * if there are any. `*ret_views` (may be NULL) is to be compared with `watch.views` afterwards. */

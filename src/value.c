@@ -3,6 +3,19 @@
 
 #include <stdlib.h>
 
+/* 1 to 7 bytes as a number; which of them it is does not matter. */
+static uint64_t few_bytes(const char *at, size_t size)
+{
+    uint32_t first, last;
+
+    if (size < 4)
+        return (uint64_t)(unsigned char)at[0] | (uint64_t)(unsigned char)at[size / 2] << 8 |
+               (uint64_t)(unsigned char)at[size - 1] << 16;
+    memcpy(&first, at, 4);
+    memcpy(&last, at + size - 4, 4);
+    return first | (uint64_t)last << 32;
+}
+
 /* ---- UTF-8 ---- */
 
 /* Length of the well-formed sequence at `s`, 0 if there is none (Unicode 15, table 3-7). */
@@ -45,16 +58,20 @@ static int64_t utf8_length(const void *text, size_t size)
     uint64_t word;
 
     while (size > 0) {
+        size_t several = size < sizeof word ? size : sizeof word, step;
+
         /* Eight at once, where they are ASCII: takes a seventh of the time. */
-        if (size >= sizeof word &&
-            (memcpy(&word, at, sizeof word), (word & UINT64_C(0x8080808080808080)) == 0)) {
-            at += sizeof word;
-            size -= sizeof word;
-            length += (int64_t)sizeof word;
+        if (several == sizeof word)
+            memcpy(&word, at, sizeof word);
+        else
+            word = few_bytes((const char *)at, several);
+        if ((word & UINT64_C(0x8080808080808080)) == 0) {
+            at += several;
+            size -= several;
+            length += (int64_t)several;
             continue;
         }
-        size_t step = utf8_sequence(at, size);
-
+        step = utf8_sequence(at, size);
         if (step == 0)
             return -1;
         at += step;
@@ -116,7 +133,7 @@ static const char *pickle_body(const struct dcache_value *pickle, size_t *ret_si
     return at;
 }
 
-static void recognise_pickle(struct dcache_value *value)
+void value_recognise(struct dcache_value *value)
 {
     size_t size;
     const char *body = pickle_body(value, &size);
@@ -250,18 +267,6 @@ int value_tag(const struct dcache_value *tag, struct dcache_value *ret_column)
 
 /* ---- out ---- */
 
-void value_from_key(struct dcache_value *column, int raw)
-{
-    if (!raw && column->type == DCACHE_BYTES)
-        recognise_pickle(column);
-}
-
-void value_from_column(struct dcache_value *column, int mode)
-{
-    if (mode == MODE_PICKLE && column->type == DCACHE_BYTES)
-        recognise_pickle(column);
-}
-
 enum dcache_type value_type_of_mode(int mode)
 {
     return mode == MODE_TEXT ? DCACHE_TEXT : mode == MODE_PICKLE ? DCACHE_PICKLE : DCACHE_BYTES;
@@ -276,19 +281,6 @@ struct dcache_value value_normal_key(const struct dcache_value *key)
         (double)(int64_t)key->real == key->real)
         return dcache_int((int64_t)key->real);
     return *key;
-}
-
-/* 1 to 7 bytes as a number; which of them it is does not matter. */
-static uint64_t few_bytes(const char *at, size_t size)
-{
-    uint32_t first, last;
-
-    if (size < 4)
-        return (uint64_t)(unsigned char)at[0] | (uint64_t)(unsigned char)at[size / 2] << 8 |
-               (uint64_t)(unsigned char)at[size - 1] << 16;
-    memcpy(&first, at, 4);
-    memcpy(&last, at + size - 4, 4);
-    return first | (uint64_t)last << 32;
 }
 
 uint64_t value_hash_key(const struct dcache_value *key, int raw)

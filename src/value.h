@@ -27,8 +27,19 @@ int value_inline(const struct dcache_value *value, int64_t min_file_size, int pr
 int value_tag(const struct dcache_value *tag, struct dcache_value *ret_column);
 
 /* Back: in place, a column becomes what was stored. */
-void value_from_key(struct dcache_value *column, int raw);
-void value_from_column(struct dcache_value *column, int mode);
+void value_recognise(struct dcache_value *value);
+
+static inline void value_from_key(struct dcache_value *column, int raw)
+{
+    if (!raw && column->type == DCACHE_BYTES)
+        value_recognise(column);
+}
+
+static inline void value_from_column(struct dcache_value *column, int mode)
+{
+    if (mode == MODE_PICKLE && column->type == DCACHE_BYTES)
+        value_recognise(column);
+}
 
 /* What the bytes of a value's file are. */
 enum dcache_type value_type_of_mode(int mode);

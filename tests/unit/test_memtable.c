@@ -67,6 +67,40 @@ static void numbers_that_are_equal_are_one_key(void **state)
     assert_true(memtable_key(&zero, 1).hash == memtable_key(&minus, 1).hash);
 }
 
+/* Of every length, from every address; and of keys of one hash, each byte decides. */
+static void all_bytes_are_kept_and_compared(void **state)
+{
+    const char bytes[] = "\x80 a key \xff or a value of some length, \0 included";
+    struct row row = {.raw = 1, .expire_time = DCACHE_NEVER, .mode = MODE_RAW};
+
+    (void)state;
+    for (size_t size = 0; size < sizeof bytes - 8; size++) {
+        struct memtable_key k, other;
+        struct memtable_record r = {0};
+        char changed[sizeof bytes];
+
+        row.key = row.value = dcache_bytes(bytes + size % 8, size);
+        k = other = memtable_key(&row.key, 1);
+        assert_int_equal(memtable_lock(&shared, os_deadline(5)), 0);
+        assert_true(memtable_append(&shared, &k, MEMTABLE_PRESENT, 0, &row));
+        memtable_unlock(&shared);
+        assert_int_equal(memtable_find(&shared, &k, 0, COMMITS, &r), 0);
+        assert_int_equal(r.kind, MEMTABLE_PRESENT);
+        assert_true(r.row.key.size == size && r.row.value.size == size);
+        assert_memory_equal(r.row.key.data, row.key.data, size);
+        assert_memory_equal(r.row.value.data, row.key.data, size);
+        row_clear(&r.row);
+        memcpy(changed, row.key.data, size);
+        other.key.data = changed;
+        for (size_t i = 0; i < size; i++) {
+            changed[i] ^= 0x40;
+            assert_int_equal(memtable_find(&shared, &other, 0, COMMITS, &r), 0);
+            assert_int_equal(r.kind, MEMTABLE_UNKNOWN);
+            changed[i] ^= 0x40;
+        }
+    }
+}
+
 /* ---- the ring ---- */
 
 static void full_ring_refuses_what_would_overwrite_the_dirty(void **state)
@@ -584,6 +618,7 @@ int main(void)
         TABLE_TEST(newest_record_of_a_key_is_found),
         TABLE_TEST(row_comes_back_whole),
         TABLE_TEST(numbers_that_are_equal_are_one_key),
+        TABLE_TEST(all_bytes_are_kept_and_compared),
         TABLE_TEST(full_ring_refuses_what_would_overwrite_the_dirty),
         TABLE_TEST(ring_turns_many_times),
         TABLE_TEST(slice_stores_the_last_value_where_the_first_was),
