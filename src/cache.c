@@ -30,7 +30,7 @@ static int put_once(dcache *cache, int routed, const struct dcache_value *key,
     if (rc == 0)
         rc = item_key(&item, cache->store, key);
     if (rc == 0)
-        rc = hot_put(cache, &item, options->flags, only_if_absent, txn.deadline);
+        rc = hot_put(cache, &item, options->flags, only_if_absent, &txn.patience);
     if (rc != HOT_PASS)
         goto done;
     rc = txn_begin(&txn);
@@ -108,7 +108,7 @@ static void note_what_is_wanted(dcache *cache, int64_t id)
         shared_note_access(&store->shared, id, os_now(), 1) || store->read_only || cache->scope)
         return;
     txn = txn_new(cache);
-    txn.deadline = 0;
+    txn.patience = os_patience(0);
     txn.aside = true;
     if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_commit(&txn) == 0)
         (void)shared_note_access(&store->shared, id, os_now(), 1); /* one note more or less */
@@ -134,12 +134,16 @@ static int64_t id_for_notes(const dcache *cache, const struct row *row)
 /* Who has the key: the memtable, at once, or else SQLite. */
 static int read_row(dcache *cache, const struct item *item, unsigned flags, struct row *ret_row)
 {
-    struct hot_look look = hot_look_new(cache, item, flags);
     bool asked = hot_may_ask(cache);
-    int rc = asked          ? hot_ask(&look, ret_row)
-             : cache->scope ? hot_look_in_scope(&look, ret_row)
-                            : HOT_PASS;
+    struct hot_look look;
     struct db *db;
+    int rc = HOT_PASS;
+
+    hot_look_init(&look, cache, item, flags);
+    if (asked)
+        rc = hot_ask(&look, ret_row);
+    else if (cache->scope)
+        rc = hot_look_in_scope(&look, ret_row);
 
     while (rc == HOT_PASS || rc == ROW_AGAIN) {
         rc = txn_lookup_begin(cache, &db);
@@ -296,7 +300,8 @@ int dcache_touch(dcache *cache, const struct dcache_value *key,
     txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
-        rc = hot_touch(cache, &item, expire_time, options.flags & DCACHE_KEEP_EXPIRE, txn.deadline);
+        rc = hot_touch(cache, &item, expire_time, options.flags & DCACHE_KEEP_EXPIRE,
+                       &txn.patience);
     if (rc != HOT_PASS)
         return rc;
     rc = txn_begin(&txn);
@@ -490,14 +495,15 @@ static int change_number(struct txn *txn, const struct row *row, const struct dc
 static int incr_hot(struct txn *txn, struct item *item, const struct dcache_value *delta,
                     const struct dcache_incr_options *options, struct dcache_value *sum)
 {
-    struct hot_look look = hot_look_new(txn->cache, item, 0);
+    struct hot_look look;
     struct dcache_value zero = dcache_int(0);
     struct row row = {0};
     bool same = false;
     int rc, ended;
 
+    hot_look_init(&look, txn->cache, item, 0);
     do {
-        rc = hot_incr_begin(txn->cache, &look, txn->deadline, &row);
+        rc = hot_incr_begin(txn->cache, &look, &txn->patience, &row);
         if (rc != 0)
             return rc;
         if (row.memory && row_is_live(&row)) {
@@ -514,7 +520,7 @@ static int incr_hot(struct txn *txn, struct item *item, const struct dcache_valu
             row = item->row;
             look.counted = MEMTABLE_CULLS;
         }
-        ended = hot_incr_end(&look, rc == 0 && !same ? &row : NULL, txn->deadline);
+        ended = hot_incr_end(&look, rc == 0 && !same ? &row : NULL, &txn->patience);
         row_clear(&row);
     } while (rc == 0 && ended == HOT_AGAIN);
     return rc < 0 ? rc : ended;
@@ -588,7 +594,7 @@ int dcache_pop(dcache *cache, const struct dcache_value *key,
     txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0 && !(options.flags & DCACHE_AS_FD)) { /* which may fail, and then it has to stay */
-        rc = hot_remove(cache, &item, &row, txn.deadline);
+        rc = hot_remove(cache, &item, &row, &txn.patience);
         if (rc != HOT_PASS)
             return rc < 0 ? rc : entry_fill(&row, -1, options.flags, ret_entry);
         rc = 0;
@@ -616,7 +622,7 @@ int dcache_delete(dcache *cache, const struct dcache_value *key)
     txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
-        rc = hot_remove(cache, &item, NULL, txn.deadline);
+        rc = hot_remove(cache, &item, NULL, &txn.patience);
     if (rc != HOT_PASS)
         return rc;
     rc = txn_begin(&txn);

@@ -108,7 +108,7 @@ static void flush_notes(struct dcache *cache)
         patience = cache->timeout < 0.05 ? cache->timeout : 0.05;
     }
     txn.aside = true;
-    txn.deadline = os_deadline(patience);
+    txn.patience = os_patience(patience);
     if (txn_begin(&txn) == 0 && txn_flush_accesses(&txn) == 0 && txn_flush_statistics(&txn) == 0)
         (void)txn_commit(&txn); /* statistics: nothing that a caller was promised */
     txn_end(&txn);
@@ -205,7 +205,7 @@ static void init_scope(struct dcache *handle, struct dcache *parent, double time
     handle->fork_generation = atomic_load(&parent->store->fork_generation);
     /* The scope outlives this call: it belongs to the handle, and is in the parent's scope. */
     *handle->scope = txn_new(parent);
-    handle->scope->deadline = deadline;
+    handle->scope->patience = os_patience_until(deadline);
 }
 
 /* In the memtable if that may be, else in SQLite. */

@@ -279,7 +279,7 @@ static int glance_row(const struct dcache_lock *lock, struct row *ret_row)
         rc = store_borrow(store, 0, &db);
     if (rc < 0)
         return rc;
-    look = hot_look_new(lock->cache, &item, 0);
+    hot_look_init(&look, lock->cache, &item, 0);
     if (store->gone || db->generation != generation || store_is_gone(store, db))
         rc = DCACHE_GONE;
     else

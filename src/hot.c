@@ -119,13 +119,14 @@ static int relieve(struct store *store, bool crowded, int64_t deadline)
 }
 
 /* The append lock; the thread that has it for a transaction of its own would wait for ever. */
-static int lock(struct store *store, int64_t deadline)
+static int lock(struct store *store, struct os_patience *patience)
 {
     int rc;
 
     if (memtable_try(&store->shared))
         return 0;
-    rc = store_owned_here(store) ? os_fail_deadlock() : memtable_lock(&store->shared, deadline);
+    rc = store_owned_here(store) ? os_fail_deadlock()
+                                 : memtable_lock(&store->shared, os_until(patience));
     if (rc == DCACHE_TIMEOUT)
         atomic_fetch_add(&store->shared.segment->timeouts, 1);
     return rc;
@@ -140,7 +141,7 @@ bool hot_is_foreign_at_work(struct store *store)
            atomic_load(&segment->lock.word) == 0;
 }
 
-int hot_enter(struct dcache *cache, int64_t deadline)
+int hot_enter(struct dcache *cache, struct os_patience *patience)
 {
     struct store *store = cache->store;
     int rc = store_enter(store);
@@ -158,11 +159,11 @@ int hot_enter(struct dcache *cache, int64_t deadline)
     if (!memtable_exists(&store->shared) || store->shared.segment->memtable.trouble != 0)
         return HOT_PASS;
     if (is_crowded(&store->shared)) {
-        rc = relieve(store, true, deadline);
+        rc = relieve(store, true, os_until(patience));
         if (rc < 0)
             return rc == DCACHE_GONE ? HOT_PASS : rc;
     }
-    rc = lock(store, deadline);
+    rc = lock(store, patience);
     if (rc < 0)
         return rc;
     /* Who changes a setting holds the lock; so does, for a moment, who makes a directory anew. */
@@ -190,9 +191,9 @@ static int enter_scope(struct dcache *cache)
     return HOT_PASS;
 }
 
-static int begin(struct hot_look *look, int64_t deadline)
+static int begin(struct hot_look *look, struct os_patience *patience)
 {
-    return look->cache->scope ? enter_scope(look->cache) : hot_enter(look->cache, deadline);
+    return look->cache->scope ? enter_scope(look->cache) : hot_enter(look->cache, patience);
 }
 
 /* With another outcome than a publication. */
@@ -234,7 +235,7 @@ static bool append(struct hot_look *look, enum memtable_kind kind, unsigned flag
 
 /* Publish, and let go of the lock. */
 static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flags,
-                   const struct row *row, int64_t deadline)
+                   const struct row *row, struct os_patience *patience)
 {
     struct store *store = look->cache->store;
     bool done;
@@ -252,7 +253,7 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
         helper_stir(store);
         return 0;
     }
-    rc = relieve(store, false, deadline);
+    rc = relieve(store, false, os_until(patience));
     if (rc < 0 && rc != DCACHE_GONE)
         return rc;
     return rc == 0 && look->refused++ < REFUSALS ? HOT_AGAIN : HOT_PASS;
@@ -260,26 +261,25 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
 
 /* ---- looking ---- */
 
-static struct hot_look look_new(struct dcache *cache, const struct dcache_value *key, int raw,
-                                unsigned flags)
+static void look_init(struct hot_look *look, struct dcache *cache, const struct dcache_value *key,
+                      int raw, unsigned flags)
 {
-    struct hot_look look; /* the record is written before it is read: see memtable_find() */
-
-    look.cache = cache;
-    look.flags = flags;
-    look.key = memtable_key(key, raw);
-    look.commits = DB_NO_COMMITS;
-    look.counted = 0;
-    look.refused = 0;
-    look.ends = look.moved = NULL;
-    look.record.kind = MEMTABLE_UNKNOWN;
-    look.record.row.memory = NULL;
-    return look;
+    /* The record is written before it is read: see memtable_find(). */
+    look->cache = cache;
+    look->flags = flags;
+    look->key = memtable_key(key, raw);
+    look->commits = DB_NO_COMMITS;
+    look->counted = 0;
+    look->refused = 0;
+    look->ends = look->moved = NULL;
+    look->record.kind = MEMTABLE_UNKNOWN;
+    look->record.row.memory = NULL;
 }
 
-struct hot_look hot_look_new(struct dcache *cache, const struct item *item, unsigned flags)
+void hot_look_init(struct hot_look *look, struct dcache *cache, const struct item *item,
+                   unsigned flags)
 {
-    return look_new(cache, &item->row.key, item->row.raw, flags);
+    look_init(look, cache, &item->row.key, item->row.raw, flags);
 }
 
 bool hot_may_ask(struct dcache *cache)
@@ -455,7 +455,7 @@ static int ask_group(struct hot_look *look, struct row *ret_row)
 }
 
 /* What is under a key, with the append lock held: so it stays. */
-static int current(struct hot_look *look, int64_t deadline, struct row *ret_row)
+static int current(struct hot_look *look, struct os_patience *patience, struct row *ret_row)
 {
     struct store *store = look->cache->store;
     struct memtable_record *record = &look->record;
@@ -466,7 +466,7 @@ static int current(struct hot_look *look, int64_t deadline, struct row *ret_row)
         rc = hot_ask(look, ret_row);
     if (rc != HOT_PASS)
         return rc;
-    rc = store_borrow(store, deadline, &db);
+    rc = store_borrow(store, os_until(patience), &db);
     if (rc == 0) {
         rc = row_get(db, &look->key.key, look->key.raw, ret_row);
         store_return(store, db);
@@ -484,11 +484,11 @@ static int current(struct hot_look *look, int64_t deadline, struct row *ret_row)
 /* ---- operations ---- */
 
 /* A live item that is there keeps its expiry, or its place. */
-static int heed(struct hot_look *look, unsigned flags, bool only_if_absent, int64_t deadline,
-                struct row *row)
+static int heed(struct hot_look *look, unsigned flags, bool only_if_absent,
+                struct os_patience *patience, struct row *row)
 {
     struct row old = {0};
-    int rc = current(look, deadline, &old);
+    int rc = current(look, patience, &old);
 
     if (rc == 0 && (old.filename || old.damaged))
         rc = HOT_PASS; /* it may be missing: then the key is absent */
@@ -501,10 +501,10 @@ static int heed(struct hot_look *look, unsigned flags, bool only_if_absent, int6
 }
 
 static int put(struct hot_look *look, const struct item *item, unsigned flags, bool only_if_absent,
-               int64_t deadline)
+               struct os_patience *patience)
 {
     struct row row = item->row;
-    int rc = begin(look, deadline);
+    int rc = begin(look, patience);
 
     if (rc != 0)
         return rc;
@@ -512,43 +512,45 @@ static int put(struct hot_look *look, const struct item *item, unsigned flags, b
     if (!memtable_fits(&look->cache->store->shared, &row))
         rc = HOT_PASS;
     else if (only_if_absent || (flags & DCACHE_KEEP_EXPIRE))
-        rc = heed(look, flags, only_if_absent, deadline, &row);
-    return rc == 0 ? publish(look, MEMTABLE_PRESENT, MEMTABLE_CULLS, &row, deadline)
+        rc = heed(look, flags, only_if_absent, patience, &row);
+    return rc == 0 ? publish(look, MEMTABLE_PRESENT, MEMTABLE_CULLS, &row, patience)
                    : let_go(look, rc);
 }
 
 int hot_put(struct dcache *cache, const struct item *item, unsigned flags, bool only_if_absent,
-            int64_t deadline)
+            struct os_patience *patience)
 {
-    struct hot_look look = hot_look_new(cache, item, DCACHE_NO_VALUE);
+    struct hot_look look;
     int rc;
 
     if (item->staged || item->row.filename || item->row.size > 0 || row_is_pinned(&item->row))
         return HOT_PASS;
+    hot_look_init(&look, cache, item, DCACHE_NO_VALUE);
     do
-        rc = put(&look, item, flags, only_if_absent, deadline);
+        rc = put(&look, item, flags, only_if_absent, patience);
     while (rc == HOT_AGAIN);
     return rc;
 }
 
 int hot_look_in_scope(struct hot_look *look, struct row *ret_row)
 {
+    struct os_patience patience = os_patience(look->cache->timeout);
     int rc = enter_scope(look->cache);
 
     if (rc != 0)
         return rc;
-    return let_go(look, current(look, os_deadline(look->cache->timeout), ret_row));
+    return let_go(look, current(look, &patience, ret_row));
 }
 
 /* A live row without a file, and the append lock. */
-static int begin_live(struct hot_look *look, int64_t deadline, struct row *row)
+static int begin_live(struct hot_look *look, struct os_patience *patience, struct row *row)
 {
     struct row key_only = {.key = look->key.key};
-    int rc = begin(look, deadline);
+    int rc = begin(look, patience);
 
     if (rc != 0)
         return rc;
-    rc = memtable_fits(&look->cache->store->shared, &key_only) ? current(look, deadline, row)
+    rc = memtable_fits(&look->cache->store->shared, &key_only) ? current(look, patience, row)
                                                                : HOT_PASS;
     if (rc == 0 && (row->filename || row->damaged || row_is_pinned(row)))
         rc = HOT_PASS;
@@ -567,41 +569,44 @@ static bool counts_matter(const struct dcache *cache)
 }
 
 int hot_touch(struct dcache *cache, const struct item *item, double expire_time, bool keep_expiry,
-              int64_t deadline)
+              struct os_patience *patience)
 {
-    struct hot_look look = hot_look_new(cache, item, 0);
+    struct hot_look look;
     struct row row = {0};
     int rc;
 
     if (counts_matter(cache))
         return HOT_PASS;
+    hot_look_init(&look, cache, item, 0);
     do {
-        rc = begin_live(&look, deadline, &row);
+        rc = begin_live(&look, patience, &row);
         if (rc != 0)
             return rc;
         row.expire_time = keep_expiry ? row.expire_time : expire_time;
         rc = memtable_fits(&cache->store->shared, &row)
-                 ? publish(&look, MEMTABLE_PRESENT, look.counted, &row, deadline)
+                 ? publish(&look, MEMTABLE_PRESENT, look.counted, &row, patience)
                  : let_go(&look, HOT_PASS);
         row_clear(&row);
     } while (rc == HOT_AGAIN);
     return rc;
 }
 
-int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_row, int64_t deadline)
+int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_row,
+               struct os_patience *patience)
 {
-    struct hot_look look = hot_look_new(cache, item, ret_row ? 0 : DCACHE_NO_VALUE);
+    struct hot_look look;
     struct row row = {0};
     int rc;
 
+    hot_look_init(&look, cache, item, ret_row ? 0 : DCACHE_NO_VALUE);
     do {
         struct row nothing = {.store_time = os_now()};
 
-        rc = begin_live(&look, deadline, &row);
+        rc = begin_live(&look, patience, &row);
         if (rc != 0)
             return rc;
         nothing.store_time = memtable_time(&cache->store->shared, nothing.store_time);
-        rc = publish(&look, MEMTABLE_ABSENT, 0, &nothing, deadline);
+        rc = publish(&look, MEMTABLE_ABSENT, 0, &nothing, patience);
         if (rc == 0 && ret_row)
             *ret_row = row;
         else
@@ -610,17 +615,17 @@ int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_ro
     return rc;
 }
 
-int hot_incr_begin(struct dcache *cache, struct hot_look *look, int64_t deadline,
+int hot_incr_begin(struct dcache *cache, struct hot_look *look, struct os_patience *patience,
                    struct row *ret_row)
 {
     int rc;
 
     if (counts_matter(cache))
         return HOT_PASS;
-    rc = begin(look, deadline);
+    rc = begin(look, patience);
     if (rc != 0)
         return rc;
-    rc = current(look, deadline, ret_row);
+    rc = current(look, patience, ret_row);
     if (rc == 0 && (ret_row->filename || ret_row->damaged || row_is_pinned(ret_row)))
         rc = HOT_PASS;
     if (rc == 0 || rc == DCACHE_NOT_FOUND)
@@ -629,7 +634,7 @@ int hot_incr_begin(struct dcache *cache, struct hot_look *look, int64_t deadline
     return let_go(look, rc);
 }
 
-int hot_incr_end(struct hot_look *look, const struct row *row, int64_t deadline)
+int hot_incr_end(struct hot_look *look, const struct row *row, struct os_patience *patience)
 {
     struct shared *shared = &look->cache->store->shared;
     struct row timed;
@@ -640,16 +645,16 @@ int hot_incr_end(struct hot_look *look, const struct row *row, int64_t deadline)
         return let_go(look, HOT_PASS);
     timed = *row;
     timed.store_time = memtable_time(shared, row->store_time);
-    return publish(look, MEMTABLE_PRESENT, look->counted, &timed, deadline);
+    return publish(look, MEMTABLE_PRESENT, look->counted, &timed, patience);
 }
 
 /* ---- queues ---- */
 
 /* The append lock, where it is known how far the queue goes and nobody else pushes (Q3). */
-static int enter_queue(struct dcache *cache, struct ends *ends, int64_t deadline)
+static int enter_queue(struct dcache *cache, struct ends *ends, struct os_patience *patience)
 {
     struct store *store = cache->store;
-    int rc = cache->scope || store->read_only ? HOT_PASS : hot_enter(cache, deadline);
+    int rc = cache->scope || store->read_only ? HOT_PASS : hot_enter(cache, patience);
 
     if (rc != 0)
         return rc;
@@ -660,23 +665,22 @@ static int enter_queue(struct dcache *cache, struct ends *ends, int64_t deadline
     return HOT_PASS;
 }
 
-static struct hot_look look_for_item(struct dcache *cache, const struct dcache_value *key,
-                                     const struct ends *ends, const struct ends *moved)
+static void look_for_item(struct hot_look *look, struct dcache *cache,
+                          const struct dcache_value *key, const struct ends *ends,
+                          const struct ends *moved)
 {
-    struct hot_look look = look_new(cache, key, 1, 0);
-
-    look.ends = ends;
-    look.moved = moved;
-    return look;
+    look_init(look, cache, key, 1, 0);
+    look->ends = ends;
+    look->moved = moved;
 }
 
 static int push(struct dcache *cache, struct ends *ends, enum dcache_side side, struct row *row,
-                int64_t deadline)
+                struct os_patience *patience)
 {
     struct hot_look look;
     struct ends moved;
     int64_t number;
-    int rc = enter_queue(cache, ends, deadline);
+    int rc = enter_queue(cache, ends, patience);
 
     if (rc != 0)
         return rc;
@@ -687,16 +691,16 @@ static int push(struct dcache *cache, struct ends *ends, enum dcache_side side, 
     moved.first -= number < moved.first;
     moved.next += number == moved.next;
     rc = ends_key(ends->prefix, number, &row->key);
-    look = look_for_item(cache, &row->key, ends, &moved);
+    look_for_item(&look, cache, &row->key, ends, &moved);
     row->store_time = memtable_time(&cache->store->shared, row->store_time);
     if (rc == 0 && !memtable_fits(&cache->store->shared, row))
         rc = HOT_PASS;
-    return rc == 0 ? publish(&look, MEMTABLE_PRESENT, MEMTABLE_CULLS, row, deadline)
+    return rc == 0 ? publish(&look, MEMTABLE_PRESENT, MEMTABLE_CULLS, row, patience)
                    : let_go(&look, rc);
 }
 
 int hot_push(struct dcache *cache, const char *prefix, enum dcache_side side,
-             const struct item *item, int64_t deadline, struct dcache_value *ret_key)
+             const struct item *item, struct os_patience *patience, struct dcache_value *ret_key)
 {
     struct ends ends = {.prefix = prefix};
     struct row row = item->row;
@@ -709,7 +713,7 @@ int hot_push(struct dcache *cache, const char *prefix, enum dcache_side side,
     row.raw = 1;
     do {
         row.key = dcache_none();
-        rc = push(cache, &ends, side, &row, deadline);
+        rc = push(cache, &ends, side, &row, patience);
         if (rc != 0)
             dcache_value_clear(&row.key);
     } while (rc == HOT_AGAIN && refused++ < REFUSALS);
@@ -718,9 +722,9 @@ int hot_push(struct dcache *cache, const char *prefix, enum dcache_side side,
 }
 
 /* The row under the number at an end, if it is as most are: else one has to look behind it. */
-static int row_at_end(struct hot_look *look, int64_t deadline, struct row *ret_row)
+static int row_at_end(struct hot_look *look, struct os_patience *patience, struct row *ret_row)
 {
-    int rc = current(look, deadline, ret_row);
+    int rc = current(look, patience, ret_row);
 
     if (rc == 0 && (!row_is_live(ret_row) || ret_row->filename || ret_row->damaged ||
                     row_is_pinned(ret_row))) {
@@ -731,13 +735,13 @@ static int row_at_end(struct hot_look *look, int64_t deadline, struct row *ret_r
 }
 
 static int pull(struct dcache *cache, struct ends *ends, enum dcache_side side, bool remove,
-                int64_t deadline, struct row *ret_row)
+                struct os_patience *patience, struct row *ret_row)
 {
     struct row nothing = {.store_time = os_now()};
     struct hot_look look;
     struct ends moved;
     int64_t number;
-    int rc = enter_queue(cache, ends, deadline);
+    int rc = enter_queue(cache, ends, patience);
 
     if (rc != 0)
         return rc;
@@ -745,12 +749,12 @@ static int pull(struct dcache *cache, struct ends *ends, enum dcache_side side, 
     number = side == DCACHE_FRONT ? moved.first++ : --moved.next;
     rc = ends->first == ends->next ? DCACHE_NOT_FOUND
                                    : ends_key(ends->prefix, number, &nothing.key);
-    look = look_for_item(cache, &nothing.key, ends, &moved);
+    look_for_item(&look, cache, &nothing.key, ends, &moved);
     if (rc == 0)
-        rc = row_at_end(&look, deadline, ret_row);
+        rc = row_at_end(&look, patience, ret_row);
     nothing.store_time = memtable_time(&cache->store->shared, nothing.store_time);
     if (rc == 0 && remove)
-        rc = publish(&look, MEMTABLE_ABSENT, 0, &nothing, deadline);
+        rc = publish(&look, MEMTABLE_ABSENT, 0, &nothing, patience);
     else
         rc = let_go(&look, rc);
     dcache_value_clear(&nothing.key);
@@ -763,13 +767,13 @@ int hot_pull(struct dcache *cache, const char *prefix, enum dcache_side side, bo
              struct row *ret_row)
 {
     struct ends ends = {.prefix = prefix};
-    int64_t deadline = os_deadline(cache->timeout);
+    struct os_patience patience = os_patience(cache->timeout);
     int refused = 0, rc;
 
     if (!remove && !memtable_exists(&cache->store->shared)) /* it is not made for who looks */
         return HOT_PASS;
     do
-        rc = pull(cache, &ends, side, remove, deadline, ret_row);
+        rc = pull(cache, &ends, side, remove, &patience, ret_row);
     while (rc == HOT_AGAIN && refused++ < REFUSALS);
     return rc == HOT_AGAIN ? HOT_PASS : rc;
 }

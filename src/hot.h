@@ -25,7 +25,8 @@ struct hot_look {
     struct memtable_record record; /* dirty, but SQLite may know better */
 };
 
-struct hot_look hot_look_new(struct dcache *cache, const struct item *item, unsigned flags);
+void hot_look_init(struct hot_look *look, struct dcache *cache, const struct item *item,
+                   unsigned flags);
 
 /* get and contains: a record with a live row, `*cache` being the part that has it; or NOT_FOUND, and nothing
  * to be cleared. */
@@ -44,20 +45,20 @@ int hot_tell(struct hot_look *look, int rc, struct row *row);
 
 /* set and add of an item without a file. Fails: EXISTS. */
 int hot_put(struct dcache *cache, const struct item *item, unsigned flags, bool only_if_absent,
-            int64_t deadline);
+            struct os_patience *patience);
 
 /* Give a live item another expiry (`keep`: the one it has). Fails: NOT_FOUND. */
 int hot_touch(struct dcache *cache, const struct item *item, double expire_time, bool keep,
-              int64_t deadline);
+              struct os_patience *patience);
 
 /* Remove a live item; its row is handed back if `ret_row` is not NULL. Fails: NOT_FOUND. */
 int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_row,
-               int64_t deadline);
+               struct os_patience *patience);
 
 /* push of an item without a file, if it is known where the queue ends; `ret_key` is owned, of text.
  * Fails: RANGE. */
 int hot_push(struct dcache *cache, const char *prefix, enum dcache_side side,
-             const struct item *item, int64_t deadline, struct dcache_value *ret_key);
+             const struct item *item, struct os_patience *patience, struct dcache_value *ret_key);
 
 /* peek and (`remove`) pull; the row is handed back. Fails: NOT_FOUND. */
 int hot_pull(struct dcache *cache, const char *prefix, enum dcache_side side, bool remove,
@@ -73,7 +74,7 @@ int hot_commit(struct txn *txn);
 int hot_look_in_scope(struct hot_look *look, struct row *ret_row);
 
 /* The append lock, where writing to the memtable is the thing to do; else HOT_PASS. Fails: TIMEOUT. */
-int hot_enter(struct dcache *cache, int64_t deadline);
+int hot_enter(struct dcache *cache, struct os_patience *patience);
 
 /* Another commit counter than ours means so, unless one of us is just about to note his. */
 bool hot_is_foreign_at_work(struct store *store);
@@ -82,8 +83,8 @@ bool hot_is_foreign_at_work(struct store *store);
  * `row` in its place (NULL: leave it), and let go of the lock. HOT_AGAIN: the ring was full, begin
  * once more. */
 #define HOT_AGAIN 2
-int hot_incr_begin(struct dcache *cache, struct hot_look *look, int64_t deadline,
+int hot_incr_begin(struct dcache *cache, struct hot_look *look, struct os_patience *patience,
                    struct row *ret_row);
-int hot_incr_end(struct hot_look *look, const struct row *row, int64_t deadline);
+int hot_incr_end(struct hot_look *look, const struct row *row, struct os_patience *patience);
 
 #endif

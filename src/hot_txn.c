@@ -29,7 +29,7 @@ int hot_begin(struct txn *txn)
     /* A foreign process waits for who has SQLite's lock, and for nobody else. */
     if (memtable_was_foreign(&cache->store->shared))
         return HOT_PASS;
-    rc = hot_enter(cache, txn->deadline);
+    rc = hot_enter(cache, &txn->patience);
     if (rc != 0)
         return rc;
     txn->group = group_new(&cache->store->shared, generation);

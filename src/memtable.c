@@ -10,11 +10,6 @@
 #define TURNS_MOST 1000 /* of the ring, while one record is read */
 #define SPINS 2000      /* before a reader takes the lock to see what keeps a group */
 
-bool memtable_exists(const struct shared *shared)
-{
-    return shared->mapped && ring_capacity(shared) != 0;
-}
-
 bool memtable_came_round(const struct shared *shared)
 {
     const struct shared_memtable *m = ring_state(shared);

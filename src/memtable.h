@@ -76,7 +76,10 @@ struct memtable_record {
 };
 
 /* Whether there is a ring. */
-bool memtable_exists(const struct shared *shared);
+static inline bool memtable_exists(const struct shared *shared)
+{
+    return shared->mapped && ring_capacity(shared) != 0;
+}
 
 /* Whether all of it has been written to since that was looked at last. */
 bool memtable_came_round(const struct shared *shared);

@@ -77,6 +77,31 @@ double os_now(void);                 /* seconds since the epoch */
 int64_t os_monotonic(void);          /* nanoseconds since some moment */
 int64_t os_coarse(void);             /* the same, some milliseconds late, but cheaper */
 int64_t os_deadline(double seconds); /* monotonic time after that many; saturates */
+
+/* A timeout that begins when somebody has to wait for the first time. Most calls never do, and so never
+ * look at the clock. */
+struct os_patience {
+    double seconds;
+    int64_t deadline; /* negative: it has not begun */
+};
+
+static inline struct os_patience os_patience(double seconds)
+{
+    return (struct os_patience){.seconds = seconds, .deadline = -1};
+}
+
+static inline struct os_patience os_patience_until(int64_t deadline)
+{
+    return (struct os_patience){.deadline = deadline};
+}
+
+static inline int64_t os_until(struct os_patience *patience)
+{
+    if (patience->deadline < 0)
+        patience->deadline = os_deadline(patience->seconds);
+    return patience->deadline;
+}
+
 void os_sleep(int64_t nanoseconds);
 
 /* Who waits calls it again and again. Fails: CALLBACK, see dcache_on_wait(). */

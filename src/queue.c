@@ -129,7 +129,7 @@ static int push(dcache *cache, const char *prefix, enum dcache_side side,
     if (rc < 0)
         item_adopt_files(&txn, values, taken, count);
     if (rc == 0)
-        rc = count == 1 ? hot_push(cache, prefix, side, items, txn.deadline, ret_last_key)
+        rc = count == 1 ? hot_push(cache, prefix, side, items, &txn.patience, ret_last_key)
                         : HOT_PASS;
     if (rc == HOT_PASS) {
         rc = txn_begin(&txn);

@@ -30,10 +30,8 @@ static int run(struct txn *txn, int statement)
 
 struct txn txn_new(struct dcache *cache)
 {
-    struct txn txn = {.cache = cache, .outer = cache->scope};
-
-    txn.deadline = os_deadline(cache->timeout);
-    return txn;
+    return (struct txn){
+        .cache = cache, .outer = cache->scope, .patience = os_patience(cache->timeout)};
 }
 
 static struct txn *outermost(struct txn *txn)
@@ -178,7 +176,7 @@ static int shut_memtable(struct txn *txn)
 
     if (!memtable_exists(&store->shared) && !atomic_load(&store->watch.rescued))
         return 0;
-    rc = drain_all(store, txn->db, txn->deadline);
+    rc = drain_all(store, txn->db, os_until(&txn->patience));
     txn->appending = rc == 0;
     return rc;
 }
@@ -209,11 +207,11 @@ static void settle(struct txn *txn, bool foreign)
 static int take(struct txn *txn, unsigned generation)
 {
     struct store *store = txn->cache->store;
-    int rc = shared_lock(&store->shared, txn->deadline);
+    int rc = shared_lock(&store->shared, os_until(&txn->patience));
 
     if (rc < 0)
         return rc;
-    rc = store_borrow(store, txn->deadline, &txn->db);
+    rc = store_borrow(store, os_until(&txn->patience), &txn->db);
     if (rc < 0) {
         shared_unlock(&store->shared);
         return rc;
@@ -246,7 +244,7 @@ static int begin_once(struct txn *txn)
     if (rc != DRAIN_HELD)
         return rc;
     rc = memtable_lock(&store->shared,
-                       txn->deadline); /* T6: its end is waited for with nothing held */
+                       os_until(&txn->patience)); /* T6: its end is waited for with nothing held */
     if (rc == 0)
         memtable_unlock(&store->shared);
     return rc < 0 ? rc : DRAIN_HELD;
@@ -261,13 +259,13 @@ static int begin_outer(struct txn *txn)
         return os_fail(DCACHE_READONLY, "the cache is read-only: %s", store->path);
     if (store_owned_here(store))
         return os_fail_deadlock();
-    store_heal(store, txn->deadline);
+    store_heal(store, os_until(&txn->patience));
     do {
         unsigned generation = store->pool.generation;
 
         rc = begin_once(txn);
         if (rc == DCACHE_GONE && !txn->aside) {
-            rc = store_revive(store, generation, txn->deadline);
+            rc = store_revive(store, generation, os_until(&txn->patience));
             rc = rc == 0 ? DRAIN_HELD : rc;
         }
     } while (rc == DRAIN_HELD);
@@ -295,11 +293,11 @@ static int begin_inner(struct txn *txn)
         return os_fail(DCACHE_INVALID, "an inner transaction is open");
     if (txn_is_aborted(txn))
         return os_fail(DCACHE_ABORTED, "the transaction was rolled back by an earlier error");
-    rc = txn_group(txn) ? txn_carry(txn->outer, txn->deadline) : 0;
+    rc = txn_group(txn) ? txn_carry(txn->outer, os_until(&txn->patience)) : 0;
     if (rc < 0)
         return rc;
     txn->db = txn->outer->db;
-    txn->db->deadline = txn->deadline;
+    txn->db->deadline = os_until(&txn->patience);
     rc = run(txn, SAVEPOINT);
     txn->open = rc == 0;
     return rc;
@@ -490,6 +488,9 @@ void txn_undo(struct txn *txn)
 
 void txn_end(struct txn *txn)
 {
+    if (!txn->open && !txn->made && !txn->dropped &&
+        !txn->left) /* as after a set in the memtable */
+        return;
     if (txn->open) {
         txn_undo(txn);
         if (txn->outer)
@@ -511,7 +512,7 @@ int txn_refresh_settings(struct txn *txn)
     /* Within a transaction its beginning has seen to it, and nobody else changes one meanwhile. */
     if (rc < 0 || txn->db || txn->outer || store_settings_current(store))
         return rc;
-    rc = store_borrow(store, txn->deadline, &db);
+    rc = store_borrow(store, os_until(&txn->patience), &db);
     if (rc == 0) {
         rc = store_refresh_settings(store, db);
         store_return(store, db);
@@ -539,7 +540,7 @@ int txn_stage(struct txn *txn, const struct dcache_value *value, int64_t limit, 
     sum = store->settings.checksums ? &file->sum : NULL;
     rc = file_stage(&store->files, value, limit, file->name, ret_size, sum);
     if (rc == DCACHE_GONE && !txn->cache->scope) {
-        rc = store_revive(store, generation, txn->deadline);
+        rc = store_revive(store, generation, os_until(&txn->patience));
         if (rc == 0)
             rc = file_stage(&store->files, value, limit, file->name, ret_size, sum);
     }
@@ -704,7 +705,7 @@ static int carry_scopes(struct txn *txn, size_t end, int64_t deadline)
         if (rc == 0)
             rc = run(txn, SAVEPOINT);
     } else {
-        txn->deadline = deadline;
+        txn->patience = os_patience_until(deadline);
         rc = store->gone ? DCACHE_GONE : take(txn, group->generation);
         if (rc == 0)
             rc = drain_rest(store, txn->db);

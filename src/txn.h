@@ -47,7 +47,7 @@ struct txn {
     struct db *db;       /* NULL before begin, and while there is a group */
     struct group *group; /* of the outermost, while it is in the memtable (T6); else NULL */
     size_t mark;         /* of an inner one: what of the group was there before */
-    int64_t deadline;
+    struct os_patience patience;
     bool open;
     bool appending; /* the append lock of the memtable is held */
     bool aborted;   /* T5; of the outermost */

@@ -242,6 +242,22 @@ static void deadline_saturates_and_never_waits_for_nothing(void **state)
     assert_in_range(os_deadline(2) - now, 1900 * OS_MS, 3000 * OS_MS);
 }
 
+static void patience_begins_with_the_first_wait_and_not_anew_with_the_next(void **state)
+{
+    struct os_patience none = os_patience(0), some = os_patience(2), given = os_patience_until(7);
+    int64_t now, deadline;
+
+    (void)state;
+    os_sleep(1 * OS_MS);
+    now = os_monotonic();
+    deadline = os_until(&some);
+    assert_in_range(deadline - now, 2000 * OS_MS, 3000 * OS_MS);
+    os_sleep(1 * OS_MS);
+    assert_true(os_until(&some) == deadline);
+    assert_true(os_until(&none) == 0);
+    assert_true(os_until(&given) == 7);
+}
+
 static void clock_offset_moves_the_clock_of_the_tests(void **state)
 {
     double before = os_now();
@@ -321,6 +337,7 @@ int main(void)
         TEST(byte_is_taken_for_locked_when_nobody_can_tell),
         TEST(futex_wait_ends_at_its_time),
         TEST(deadline_saturates_and_never_waits_for_nothing),
+        TEST(patience_begins_with_the_first_wait_and_not_anew_with_the_next),
         TEST(clock_offset_moves_the_clock_of_the_tests),
         TEST(write_all_and_read_meet),
         TEST(nth_call_fails_and_no_other),
