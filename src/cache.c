@@ -11,16 +11,34 @@
 
 /* ---- store ---- */
 
+/* The short way, for what is small: no transaction. */
+static int put_hot(dcache *cache, const struct dcache_value *key, const struct dcache_value *value,
+                   const struct dcache_set_options *options, bool only_if_absent,
+                   struct os_patience *patience)
+{
+    struct item item;
+
+    if (!item_small(&item, cache, value, options) || item_key(&item, cache->store, key) < 0)
+        return HOT_PASS;
+    return hot_put(cache, &item, options->flags, only_if_absent, patience);
+}
+
 /* `routed` is how it went to find the cache of the key. */
 static int put_once(dcache *cache, int routed, const struct dcache_value *key,
                     const struct dcache_value *value, struct dcache_set_options *options,
                     bool only_if_absent)
 {
-    struct txn txn = txn_new(cache);
+    struct os_patience patience = os_patience(cache->timeout);
+    struct txn txn;
     struct item item = {0};
     int64_t rowid;
-    int rc;
+    int rc = routed == 0 ? put_hot(cache, key, value, options, only_if_absent, &patience)
+                         : HOT_PASS;
 
+    if (rc != HOT_PASS)
+        return rc;
+    txn = txn_new(cache);
+    txn.patience = patience;
     /* The file goes down before the lock goes up: a large value must not make every other writer
      * wait for our disk. The transaction owns the file until it commits, from the first moment:
      * that of a stored value is ours to remove whatever happens. */
@@ -30,10 +48,7 @@ static int put_once(dcache *cache, int routed, const struct dcache_value *key,
     if (rc == 0)
         rc = item_key(&item, cache->store, key);
     if (rc == 0)
-        rc = hot_put(cache, &item, options->flags, only_if_absent, &txn.patience);
-    if (rc != HOT_PASS)
-        goto done;
-    rc = txn_begin(&txn);
+        rc = txn_begin(&txn);
     if (rc < 0)
         goto done;
     if (only_if_absent || (options->flags & DCACHE_KEEP_EXPIRE))

@@ -90,6 +90,32 @@ int item_value(struct item *item, struct txn *txn, const struct dcache_value *va
     return rc;
 }
 
+bool item_small(struct item *item, struct dcache *cache, const struct dcache_value *value,
+                const struct dcache_set_options *options)
+{
+    struct store *store = cache->store;
+    const struct settings *settings = &store->settings;
+    struct row *row = &item->row;
+    bool file;
+
+    if (!value || value->type > DCACHE_PICKLE || (options->flags & DCACHE_PINNED) ||
+        store_enter(store) < 0 || (!cache->scope && !store_settings_current(store)))
+        return false;
+    row->rowid = row->access_count = row->size = 0;
+    row->filename = NULL;
+    row->damaged = false;
+    row->memory = NULL;
+    row->store_time = row->access_time = os_now();
+    item->staged = false;
+    if (entry_expiry(options->expire, options->expire_at, row->store_time, &row->expire_time) < 0 ||
+        value_tag(options->tag, &row->tag) < 0 ||
+        value_inline(value, settings->min_file_size, (int)settings->pickle_protocol,
+                     item->value_scratch, &row->value, &row->mode, &file) < 0)
+        return false;
+    return !file && (settings->policy == POLICY_NONE ||
+                     value_bytes(&row->value) <= (size_t)settings->size_limit);
+}
+
 void item_adopt_files(struct txn *txn, const struct dcache_value *values, size_t from, size_t count)
 {
     for (size_t i = from; values && i < count; i++)

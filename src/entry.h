@@ -27,6 +27,11 @@ int item_key(struct item *item, struct store *store, const struct dcache_value *
 int item_value(struct item *item, struct txn *txn, const struct dcache_value *value,
                const struct dcache_set_options *options);
 
+/* The same of a value that goes into a column, all but the key, without a transaction. False: that is for
+ * item_value(), which also says what is wrong. */
+bool item_small(struct item *item, struct dcache *cache, const struct dcache_value *value,
+                const struct dcache_set_options *options);
+
 /* The files of stored values from `from` on, which a failure has kept from being items: they are the
  * cache's to remove, too. */
 void item_adopt_files(struct txn *txn, const struct dcache_value *values, size_t from,

@@ -500,34 +500,34 @@ static int heed(struct hot_look *look, unsigned flags, bool only_if_absent,
     return rc == DCACHE_NOT_FOUND ? 0 : rc;
 }
 
-static int put(struct hot_look *look, const struct item *item, unsigned flags, bool only_if_absent,
+static int put(struct hot_look *look, struct row *row, unsigned flags, bool only_if_absent,
                struct os_patience *patience)
 {
-    struct row row = item->row;
+    double expire_time = row->expire_time;
     int rc = begin(look, patience);
 
     if (rc != 0)
         return rc;
-    row.store_time = memtable_time(&look->cache->store->shared, row.store_time);
-    if (!memtable_fits(&look->cache->store->shared, &row))
+    row->store_time = memtable_time(&look->cache->store->shared, row->store_time);
+    if (!memtable_fits(&look->cache->store->shared, row))
         rc = HOT_PASS;
     else if (only_if_absent || (flags & DCACHE_KEEP_EXPIRE))
-        rc = heed(look, flags, only_if_absent, patience, &row);
-    return rc == 0 ? publish(look, MEMTABLE_PRESENT, MEMTABLE_CULLS, &row, patience)
-                   : let_go(look, rc);
+        rc = heed(look, flags, only_if_absent, patience, row);
+    rc = rc == 0 ? publish(look, MEMTABLE_PRESENT, MEMTABLE_CULLS, row, patience)
+                 : let_go(look, rc);
+    row->expire_time = expire_time; /* what is there may be another, if this is done again */
+    return rc;
 }
 
-int hot_put(struct dcache *cache, const struct item *item, unsigned flags, bool only_if_absent,
+int hot_put(struct dcache *cache, struct item *item, unsigned flags, bool only_if_absent,
             struct os_patience *patience)
 {
     struct hot_look look;
     int rc;
 
-    if (item->staged || item->row.filename || item->row.size > 0 || row_is_pinned(&item->row))
-        return HOT_PASS;
     hot_look_init(&look, cache, item, DCACHE_NO_VALUE);
     do
-        rc = put(&look, item, flags, only_if_absent, patience);
+        rc = put(&look, &item->row, flags, only_if_absent, patience);
     while (rc == HOT_AGAIN);
     return rc;
 }

@@ -43,8 +43,8 @@ int hot_ask(struct hot_look *look, struct row *ret_row);
 /* What SQLite has said, `rc` and `row`, becomes what counts. It may be kept for the next who asks. */
 int hot_tell(struct hot_look *look, int rc, struct row *row);
 
-/* set and add of an item without a file. Fails: EXISTS. */
-int hot_put(struct dcache *cache, const struct item *item, unsigned flags, bool only_if_absent,
+/* set and add of an item that is small (item_small()); its times may become others. Fails: EXISTS. */
+int hot_put(struct dcache *cache, struct item *item, unsigned flags, bool only_if_absent,
             struct os_patience *patience);
 
 /* Give a live item another expiry (`keep`: the one it has). Fails: NOT_FOUND. */
