@@ -21,13 +21,13 @@ int drain_try(struct db *db);
 #define DRAIN_HELD 1
 int drain_all(struct store *store, struct db *db, int64_t deadline);
 
-/* Bytes that may be left for that while writers wait; whether somebody is at it: then more than
- * this are a crowd. */
-#define DRAIN_FEW 8192
-bool drain_is_urgent(const struct shared *shared);
-
 /* The same for who has the append lock already. */
 int drain_rest(struct store *store, struct db *db);
+
+/* Bytes that may be left to drain_all() while writers wait; whether somebody is at it: then more
+ * than this are a crowd. */
+#define DRAIN_FEW 8192
+bool drain_is_urgent(const struct shared *shared);
 
 /* Whether there is anything to be drained by this process. */
 bool drain_is_due(struct store *store);
