@@ -31,10 +31,14 @@ def comparisons(program, ours, quick):
     original, worker = sys.executable, os.path.join(HERE, 'worker.py')
     found = [rows_c.comparison(program, [original, worker]), rows_saturation.saturation(program)]
     if not quick:
-        found.append(rows_c.by_keys(program, [original, worker]))
+        found.append(rows_c.by_keys('keys', 'From C, by number of keys', [original, worker],
+                                    [program], 100, 60))  # fmt: skip
     if ours:
         found += rows_python.comparisons(program, [original, worker], [ours, worker])
         found.append(rows_disks.comparison([ours, worker]))
+    if ours and not quick:
+        found.append(rows_c.by_keys('python-keys', 'From Python, by number of keys',
+                                    [original, worker], [ours, worker], 30, 15))  # fmt: skip
     return found
 
 
@@ -72,7 +76,8 @@ def arguments():
     parser.add_argument('--rounds', type=int, help='five; two if quick')
     parser.add_argument('--seconds', type=float, default=4,
                         help='a round with eight processes, beside 5.6.3')  # fmt: skip
-    parser.add_argument('--parts', help='with commas, of: c, saturation, keys, python, memtable, compounds, disks, peers')
+    parser.add_argument('--parts', help='with commas, of: c, saturation, keys, python, python-keys, '
+                        'memtable, compounds, disks, peers')  # fmt: skip
     parser.add_argument('--only', help='names of modes of comparisons, with commas')
     parser.add_argument('--ours', metavar='PYTHON', help='that has the package of this clone')
     parser.add_argument('--json', metavar='FILE')

@@ -64,26 +64,26 @@ EIGHT_TARGETS = {
 }  # fmt: skip
 
 
-def keys(name):
+def keys(name, set_target, get_target):
     return {
         'set': ('set, a hot thousand of ' + name, None), 'get': ('get, a hot thousand of ' + name, None),
         'set-5000': ('set, any of ' + name, None), 'get-5000': ('get, any of ' + name, None),
-        'set-wide': ('512 MiB: set, a hot thousand of ' + name, None),
-        'get-wide': ('512 MiB: get, a hot thousand of ' + name, None),
-        'set-any-wide': ('512 MiB: set, any of ' + name, None),
-        'get-any-wide': ('512 MiB: get, any of ' + name, None),
+        'set-wide': ('512 MiB: set, a hot thousand of ' + name, set_target),
+        'get-wide': ('512 MiB: get, a hot thousand of ' + name, get_target),
+        'set-any-wide': ('512 MiB: set, any of ' + name, set_target),
+        'get-any-wide': ('512 MiB: get, any of ' + name, get_target),
     }  # fmt: skip
 
 
 KEYS = {10000: '10,000', 100000: '100,000', 1000000: '1,000,000'}
-BY_KEYS = {'memtable-keys-%d' % many: (5000, keys(name)) for many, name in KEYS.items()}
 
 
-def by_keys(program, original):
+def by_keys(name, title, original, ours, set_target, get_target):
     """What an operation costs when there are more and more keys of 100 bytes: with the memtable as it is, and with
     one that they fit into."""
-    return Comparison('keys', 'From C, by number of keys', theirs=original, ours=[program],
-                      modes=BY_KEYS, rounds=1)  # fmt: skip
+    modes = {'memtable-keys-%d' % many: (5000, keys(of, set_target, get_target))
+             for many, of in KEYS.items()}  # fmt: skip
+    return Comparison(name, title, theirs=original, ours=ours, modes=modes, rounds=1)
 
 
 def comparison(program, original):
