@@ -90,6 +90,8 @@ bool ends_find(const struct shared *shared, struct ends *ends)
         return false;
     ends->first = (int64_t)ring_load(&queue->first);
     ends->next = (int64_t)ring_load(&queue->next);
+    ends->sure[DCACHE_FRONT] = ring_load(&queue->sure) & 1;
+    ends->sure[DCACHE_BACK] = ring_load(&queue->sure) & 2;
     return ends->first >= 1 && ends->first <= ends->next && ends->next <= ENDS_LAST + 1;
 }
 
@@ -122,6 +124,8 @@ void ends_set(struct shared *shared, const struct ends *ends)
         ring_release(&queue->name[i], name.words[i]);
     ring_release(&queue->first, (uint64_t)ends->first);
     ring_release(&queue->next, (uint64_t)ends->next);
+    ring_release(&queue->sure,
+                 (ends->sure[DCACHE_FRONT] ? 1 : 0) | (ends->sure[DCACHE_BACK] ? 2 : 0));
     ring_release(&queue->name[0], name.words[0]);
 }
 

@@ -2,11 +2,13 @@
  *
  * A push or pull looks for the end of its queue, which is SQLite's to tell: a range of keys, in order. So it
  * would drain first, each time. Instead who has done so leaves in the segment between which numbers
- * the queue lies, and the next need not (hot_push, hot_pull).
+ * the queue lies, and the next need not (hot_queue.c).
  *
  * Invariants, under the append lock of the memtable
  *  Q1  Each key of the queue has a number from `first` on and before `next`. There may be gaps, also at the
- *      ends: who finds nothing under the number at an end has to ask SQLite after all.
+ *      ends: who finds nothing under the number at an end has to ask SQLite after all. Who pushes wants the
+ *      number next to an item, so he looks whether there is one, but if it is `sure`: at that side
+ *      something was pushed last, and it does not expire.
  *  Q2  So before any other write to such a key is published (not MEMTABLE_QUEUE), it is forgotten; so is
  *      all of it with a commit to SQLite that was no drain (memtable_settle), but for the commit of a
  *      push or pull, which changes its own queue alone, and others at most by eviction.
@@ -28,6 +30,7 @@ struct ends {
     const char *prefix; /* NULL: the one without a name */
     int64_t first;
     int64_t next; /* behind the last; the same as `first`: it is empty */
+    bool sure[2]; /* by side */
 };
 
 /* The key of an item, of which text is to be freed. Fails: RANGE NOMEM. */

@@ -11,7 +11,6 @@
 #define DIRTY_MOST (UINT64_C(2) << 20) /* bytes: what a transaction may have to wait for */
 #define STEP (2 * OS_MS)   /* of waiting for the lock, before looking whether it is still needed */
 #define ENOUGH (5 * OS_MS) /* of waiting because of a crowd */
-#define REFUSALS 1000      /* of the ring, before it is left aside */
 #define LOOKUPS 32         /* in SQLite, before it is worth a ring */
 
 /* ---- the ring ---- */
@@ -196,8 +195,7 @@ static int begin(struct hot_look *look, struct os_patience *patience)
     return look->cache->scope ? enter_scope(look->cache) : hot_enter(look->cache, patience);
 }
 
-/* With another outcome than a publication. */
-static int let_go(struct hot_look *look, int rc)
+int hot_let_go(struct hot_look *look, int rc)
 {
     if (look->cache->scope)
         pthread_mutex_unlock(&look->cache->root->mutex);
@@ -213,7 +211,7 @@ static int publish_in_scope(struct hot_look *look, enum memtable_kind kind, unsi
     int rc = group_add(txn_group(cache->scope), &cache->store->shared, &look->key, kind, flags,
                        row);
 
-    return let_go(look, rc == GROUP_FULL ? HOT_PASS : rc);
+    return hot_let_go(look, rc == GROUP_FULL ? HOT_PASS : rc);
 }
 
 /* Q1: what is known is true before and after. */
@@ -233,9 +231,8 @@ static bool append(struct hot_look *look, enum memtable_kind kind, unsigned flag
     return done;
 }
 
-/* Publish, and let go of the lock. */
-static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flags,
-                   const struct row *row, struct os_patience *patience)
+int hot_publish(struct hot_look *look, enum memtable_kind kind, unsigned flags,
+                const struct row *row, struct os_patience *patience)
 {
     struct store *store = look->cache->store;
     bool done;
@@ -244,7 +241,7 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
     /* Near the limit of size somebody may have to go, and that is seen at once: the long way. */
     if ((flags & MEMTABLE_CULLS) &&
         !evict_takes_room(store, (int64_t)memtable_bytes(row) + ROW_OVERHEAD))
-        return let_go(look, HOT_PASS);
+        return hot_let_go(look, HOT_PASS);
     if (look->cache->scope)
         return publish_in_scope(look, kind, flags, row);
     done = append(look, kind, flags, row);
@@ -256,13 +253,13 @@ static int publish(struct hot_look *look, enum memtable_kind kind, unsigned flag
     rc = relieve(store, false, os_until(patience));
     if (rc < 0 && rc != DCACHE_GONE)
         return rc;
-    return rc == 0 && look->refused++ < REFUSALS ? HOT_AGAIN : HOT_PASS;
+    return rc == 0 && look->refused++ < HOT_REFUSALS ? HOT_AGAIN : HOT_PASS;
 }
 
 /* ---- looking ---- */
 
-static void look_init(struct hot_look *look, struct dcache *cache, const struct dcache_value *key,
-                      int raw, unsigned flags)
+void hot_look_for(struct hot_look *look, struct dcache *cache, const struct dcache_value *key,
+                  int raw, unsigned flags)
 {
     /* The record is written before it is read: see memtable_find(). */
     look->cache = cache;
@@ -279,7 +276,7 @@ static void look_init(struct hot_look *look, struct dcache *cache, const struct 
 void hot_look_init(struct hot_look *look, struct dcache *cache, const struct item *item,
                    unsigned flags)
 {
-    look_init(look, cache, &item->row.key, item->row.raw, flags);
+    hot_look_for(look, cache, &item->row.key, item->row.raw, flags);
 }
 
 bool hot_may_ask(struct dcache *cache)
@@ -454,8 +451,7 @@ static int ask_group(struct hot_look *look, struct row *ret_row)
     return answer(look, ret_row);
 }
 
-/* What is under a key, with the append lock held: so it stays. */
-static int current(struct hot_look *look, struct os_patience *patience, struct row *ret_row)
+int hot_current(struct hot_look *look, struct os_patience *patience, struct row *ret_row)
 {
     struct store *store = look->cache->store;
     struct memtable_record *record = &look->record;
@@ -488,7 +484,7 @@ static int heed(struct hot_look *look, unsigned flags, bool only_if_absent,
                 struct os_patience *patience, struct row *row)
 {
     struct row old = {0};
-    int rc = current(look, patience, &old);
+    int rc = hot_current(look, patience, &old);
 
     if (rc == 0 && (old.filename || old.damaged))
         rc = HOT_PASS; /* it may be missing: then the key is absent */
@@ -513,8 +509,8 @@ static int put(struct hot_look *look, struct row *row, unsigned flags, bool only
         rc = HOT_PASS;
     else if (only_if_absent || (flags & DCACHE_KEEP_EXPIRE))
         rc = heed(look, flags, only_if_absent, patience, row);
-    rc = rc == 0 ? publish(look, MEMTABLE_PRESENT, MEMTABLE_CULLS, row, patience)
-                 : let_go(look, rc);
+    rc = rc == 0 ? hot_publish(look, MEMTABLE_PRESENT, MEMTABLE_CULLS, row, patience)
+                 : hot_let_go(look, rc);
     row->expire_time = expire_time; /* what is there may be another, if this is done again */
     return rc;
 }
@@ -539,7 +535,7 @@ int hot_look_in_scope(struct hot_look *look, struct row *ret_row)
 
     if (rc != 0)
         return rc;
-    return let_go(look, current(look, &patience, ret_row));
+    return hot_let_go(look, hot_current(look, &patience, ret_row));
 }
 
 /* A live row without a file, and the append lock. */
@@ -550,7 +546,7 @@ static int begin_live(struct hot_look *look, struct os_patience *patience, struc
 
     if (rc != 0)
         return rc;
-    rc = memtable_fits(&look->cache->store->shared, &key_only) ? current(look, patience, row)
+    rc = memtable_fits(&look->cache->store->shared, &key_only) ? hot_current(look, patience, row)
                                                                : HOT_PASS;
     if (rc == 0 && (row->filename || row->damaged || row_is_pinned(row)))
         rc = HOT_PASS;
@@ -559,7 +555,7 @@ static int begin_live(struct hot_look *look, struct os_patience *patience, struc
     if (rc == 0)
         return 0;
     row_clear(row);
-    return let_go(look, rc);
+    return hot_let_go(look, rc);
 }
 
 /* The counts of a row are exact in SQLite only: a record of the ring has those since it was stored. */
@@ -584,8 +580,8 @@ int hot_touch(struct dcache *cache, const struct item *item, double expire_time,
             return rc;
         row.expire_time = keep_expiry ? row.expire_time : expire_time;
         rc = memtable_fits(&cache->store->shared, &row)
-                 ? publish(&look, MEMTABLE_PRESENT, look.counted, &row, patience)
-                 : let_go(&look, HOT_PASS);
+                 ? hot_publish(&look, MEMTABLE_PRESENT, look.counted, &row, patience)
+                 : hot_let_go(&look, HOT_PASS);
         row_clear(&row);
     } while (rc == HOT_AGAIN);
     return rc;
@@ -606,7 +602,7 @@ int hot_remove(struct dcache *cache, const struct item *item, struct row *ret_ro
         if (rc != 0)
             return rc;
         nothing.store_time = memtable_time(&cache->store->shared, nothing.store_time);
-        rc = publish(&look, MEMTABLE_ABSENT, 0, &nothing, patience);
+        rc = hot_publish(&look, MEMTABLE_ABSENT, 0, &nothing, patience);
         if (rc == 0 && ret_row)
             *ret_row = row;
         else
@@ -625,13 +621,13 @@ int hot_incr_begin(struct dcache *cache, struct hot_look *look, struct os_patien
     rc = begin(look, patience);
     if (rc != 0)
         return rc;
-    rc = current(look, patience, ret_row);
+    rc = hot_current(look, patience, ret_row);
     if (rc == 0 && (ret_row->filename || ret_row->damaged || row_is_pinned(ret_row)))
         rc = HOT_PASS;
     if (rc == 0 || rc == DCACHE_NOT_FOUND)
         return 0;
     row_clear(ret_row);
-    return let_go(look, rc);
+    return hot_let_go(look, rc);
 }
 
 int hot_incr_end(struct hot_look *look, const struct row *row, struct os_patience *patience)
@@ -640,140 +636,10 @@ int hot_incr_end(struct hot_look *look, const struct row *row, struct os_patienc
     struct row timed;
 
     if (!row)
-        return let_go(look, 0);
+        return hot_let_go(look, 0);
     if (!memtable_fits(shared, row))
-        return let_go(look, HOT_PASS);
+        return hot_let_go(look, HOT_PASS);
     timed = *row;
     timed.store_time = memtable_time(shared, row->store_time);
-    return publish(look, MEMTABLE_PRESENT, look->counted, &timed, patience);
-}
-
-/* ---- queues ---- */
-
-/* The append lock, where it is known how far the queue goes and nobody else pushes (Q3). */
-static int enter_queue(struct dcache *cache, struct ends *ends, struct os_patience *patience)
-{
-    struct store *store = cache->store;
-    int rc = cache->scope || store->read_only ? HOT_PASS : hot_enter(cache, patience);
-
-    if (rc != 0)
-        return rc;
-    if (!memtable_was_foreign(&store->shared) && ends_find(&store->shared, ends) &&
-        (ends->prefix || store->settings.deque_maxlen < 0))
-        return 0;
-    memtable_unlock(&store->shared);
-    return HOT_PASS;
-}
-
-static void look_for_item(struct hot_look *look, struct dcache *cache,
-                          const struct dcache_value *key, const struct ends *ends,
-                          const struct ends *moved)
-{
-    look_init(look, cache, key, 1, 0);
-    look->ends = ends;
-    look->moved = moved;
-}
-
-static int push(struct dcache *cache, struct ends *ends, enum dcache_side side, struct row *row,
-                struct os_patience *patience)
-{
-    struct hot_look look;
-    struct ends moved;
-    int64_t number;
-    int rc = enter_queue(cache, ends, patience);
-
-    if (rc != 0)
-        return rc;
-    number = ends_next(ends, side);
-    moved = *ends;
-    if (ends->first == ends->next)
-        moved.first = moved.next = number;
-    moved.first -= number < moved.first;
-    moved.next += number == moved.next;
-    rc = ends_key(ends->prefix, number, &row->key);
-    look_for_item(&look, cache, &row->key, ends, &moved);
-    row->store_time = memtable_time(&cache->store->shared, row->store_time);
-    if (rc == 0 && !memtable_fits(&cache->store->shared, row))
-        rc = HOT_PASS;
-    return rc == 0 ? publish(&look, MEMTABLE_PRESENT, MEMTABLE_CULLS, row, patience)
-                   : let_go(&look, rc);
-}
-
-int hot_push(struct dcache *cache, const char *prefix, enum dcache_side side,
-             const struct item *item, struct os_patience *patience, struct dcache_value *ret_key)
-{
-    struct ends ends = {.prefix = prefix};
-    struct row row = item->row;
-    int refused = 0, rc;
-
-    /* What expires may be culled, and then the next number is another than that after it. */
-    if (item->staged || row.filename || row.size > 0 || row_is_pinned(&row) ||
-        row.expire_time != DCACHE_NEVER)
-        return HOT_PASS;
-    row.raw = 1;
-    do {
-        row.key = dcache_none();
-        rc = push(cache, &ends, side, &row, patience);
-        if (rc != 0)
-            dcache_value_clear(&row.key);
-    } while (rc == HOT_AGAIN && refused++ < REFUSALS);
-    *ret_key = row.key;
-    return rc == HOT_AGAIN ? HOT_PASS : rc;
-}
-
-/* The row under the number at an end, if it is as most are: else one has to look behind it. */
-static int row_at_end(struct hot_look *look, struct os_patience *patience, struct row *ret_row)
-{
-    int rc = current(look, patience, ret_row);
-
-    if (rc == 0 && (!row_is_live(ret_row) || ret_row->filename || ret_row->damaged ||
-                    row_is_pinned(ret_row))) {
-        row_clear(ret_row);
-        rc = HOT_PASS;
-    }
-    return rc == DCACHE_NOT_FOUND ? HOT_PASS : rc;
-}
-
-static int pull(struct dcache *cache, struct ends *ends, enum dcache_side side, bool remove,
-                struct os_patience *patience, struct row *ret_row)
-{
-    struct row nothing = {.store_time = os_now()};
-    struct hot_look look;
-    struct ends moved;
-    int64_t number;
-    int rc = enter_queue(cache, ends, patience);
-
-    if (rc != 0)
-        return rc;
-    moved = *ends;
-    number = side == DCACHE_FRONT ? moved.first++ : --moved.next;
-    rc = ends->first == ends->next ? DCACHE_NOT_FOUND
-                                   : ends_key(ends->prefix, number, &nothing.key);
-    look_for_item(&look, cache, &nothing.key, ends, &moved);
-    if (rc == 0)
-        rc = row_at_end(&look, patience, ret_row);
-    nothing.store_time = memtable_time(&cache->store->shared, nothing.store_time);
-    if (rc == 0 && remove)
-        rc = publish(&look, MEMTABLE_ABSENT, 0, &nothing, patience);
-    else
-        rc = let_go(&look, rc);
-    dcache_value_clear(&nothing.key);
-    if (rc != 0)
-        row_clear(ret_row);
-    return rc;
-}
-
-int hot_pull(struct dcache *cache, const char *prefix, enum dcache_side side, bool remove,
-             struct row *ret_row)
-{
-    struct ends ends = {.prefix = prefix};
-    struct os_patience patience = os_patience(cache->timeout);
-    int refused = 0, rc;
-
-    if (!remove && !memtable_exists(&cache->store->shared)) /* it is not made for who looks */
-        return HOT_PASS;
-    do
-        rc = pull(cache, &ends, side, remove, &patience, ret_row);
-    while (rc == HOT_AGAIN && refused++ < REFUSALS);
-    return rc == HOT_AGAIN ? HOT_PASS : rc;
+    return hot_publish(look, MEMTABLE_PRESENT, look->counted, &timed, patience);
 }

@@ -73,12 +73,6 @@ int hot_commit(struct txn *txn);
 /* A key as a transaction that is in the memtable sees it: the row, NOT_FOUND, or HOT_PASS. */
 int hot_look_in_scope(struct hot_look *look, struct row *ret_row);
 
-/* The append lock, where writing to the memtable is the thing to do; else HOT_PASS. Fails: TIMEOUT. */
-int hot_enter(struct dcache *cache, struct os_patience *patience);
-
-/* Another commit counter than ours means so, unless one of us is just about to note his. */
-bool hot_is_foreign_at_work(struct store *store);
-
 /* For incr. Begin: what is under a key (`*ret_row` empty: nothing), and the append lock. End: store
  * `row` in its place (NULL: leave it), and let go of the lock. HOT_AGAIN: the ring was full, begin
  * once more. */
@@ -86,5 +80,29 @@ bool hot_is_foreign_at_work(struct store *store);
 int hot_incr_begin(struct dcache *cache, struct hot_look *look, struct os_patience *patience,
                    struct row *ret_row);
 int hot_incr_end(struct hot_look *look, const struct row *row, struct os_patience *patience);
+
+/* ---- what they are made of: for hot_txn.c and hot_queue.c ---- */
+
+/* The append lock, where writing to the memtable is the thing to do; else HOT_PASS. Fails: TIMEOUT. */
+int hot_enter(struct dcache *cache, struct os_patience *patience);
+
+/* Another commit counter than ours means so, unless one of us is just about to note his. */
+bool hot_is_foreign_at_work(struct store *store);
+
+#define HOT_REFUSALS 1000 /* of the ring, before it is left aside */
+
+/* A look for a key as stored. */
+void hot_look_for(struct hot_look *look, struct dcache *cache, const struct dcache_value *key,
+                  int raw, unsigned flags);
+
+/* With the append lock: what is under the key, and stays until it is let go. As hot_ask() with SQLite. */
+int hot_current(struct hot_look *look, struct os_patience *patience, struct row *ret_row);
+
+/* Publish a new state, and let go of the lock. HOT_PASS, HOT_AGAIN: it was not. */
+int hot_publish(struct hot_look *look, enum memtable_kind kind, unsigned flags,
+                const struct row *row, struct os_patience *patience);
+
+/* Let go of the lock with another outcome, which is returned. */
+int hot_let_go(struct hot_look *look, int rc);
 
 #endif

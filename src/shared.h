@@ -67,6 +67,7 @@ struct shared_mutex {
 /* Where a queue ends: see ends.h. */
 struct shared_queue {
     _Atomic uint64_t first, next;
+    _Atomic uint64_t sure;
     _Atomic uint64_t name[1 + SHARED_QUEUE_NAME / 8];
 };
 

@@ -194,7 +194,7 @@ static void settle(struct txn *txn, bool foreign)
     if (commits == known)
         return;
     (void)memtable_time(shared, os_now()); /* what comes now is later than these rows */
-    if (txn->queue && !foreign)
+    if (txn->queue && !foreign && txn->evictions == 0)
         memtable_settle_queue(shared, commits);
     else
         memtable_settle(shared, commits);

@@ -11,7 +11,7 @@ hold permits
 claim
 fanout
 cache queue iterate bulk handle maintain backup
-hot_txn
+hot_queue hot_txn
 hot
 helper
 evict check route pair

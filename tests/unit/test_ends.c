@@ -288,6 +288,31 @@ static void where_a_foreign_process_has_been_queues_are_sqlites(void **state)
     dcache_close(c);
 }
 
+/* Other integers are items of the queue NULL, too, and what expires is culled: gaps at the ends. */
+static void numbers_are_next_to_an_item(void **state)
+{
+    dcache *c = open_hot(state);
+    int64_t count;
+
+    assert_int_equal(pushed(c, DCACHE_FRONT), 500000000000000);
+    assert_int_equal(dcache_set(c, INT(1000), INT(1), NULL), 0);
+    assert_int_equal(dcache_set(c, INT(700000000000000), INT(2), NULL), 0);
+    assert_int_equal(pull(c, NULL, DCACHE_FRONT), 1);
+    assert_int_equal(pull(c, NULL, DCACHE_BACK), 2);
+    assert_int_equal(pushed(c, DCACHE_FRONT), 499999999999999);
+    assert_int_equal(pushed(c, DCACHE_BACK), 500000000000001);
+    assert_int_equal(pull(c, NULL, DCACHE_FRONT), 0);
+    assert_int_equal(pushed(c, DCACHE_FRONT), 499999999999999);
+    assert_int_equal(dcache_push(c, NULL, DCACHE_BACK, INT(0), SET(.expire_at = 1), NULL), 0);
+    assert_int_equal(pushed(c, DCACHE_BACK), 500000000000003);
+    assert_int_equal(dcache_push(c, NULL, DCACHE_BACK, INT(0), SET(.expire_at = 1), NULL), 0);
+    assert_int_equal(dcache_set(c, TEXT("k"), INT(2), NULL), 0); /* which takes it along */
+    assert_int_equal(pushed(c, DCACHE_BACK), 500000000000004);
+    assert_int_equal(dcache_count(c, &count), 0);
+    assert_int_equal(count, 6);
+    dcache_close(c);
+}
+
 /* It comes just now, and sees no row of what was pushed here. */
 static void gives_away(void **state, const char *prefix, const char *key)
 {
@@ -389,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(queues_need_no_sqlite_once_their_ends_are_known),
         TEST(numbers_are_those_that_sqlite_would_give),
+        TEST(numbers_are_next_to_an_item),
         TEST(who_writes_to_an_item_otherwise_makes_it_forgotten),
         TEST(other_keys_do_not),
         TEST(a_commit_to_sqlite_makes_all_forgotten_but_that_of_a_queue),
