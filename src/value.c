@@ -292,6 +292,7 @@ uint64_t value_hash_key(const struct dcache_value *key, int raw)
     if (!value_is_data(key)) {
         hash ^= (uint64_t)key->integer; /* a double's bits are in the same place */
         hash *= UINT64_C(0xFF51AFD7ED558CCD);
+        hash ^= hash >> 32; /* once after each product: twice would undo it */
     }
     for (; left >= 8; left -= 8, at += 8) {
         memcpy(&word, at, 8);
@@ -301,8 +302,8 @@ uint64_t value_hash_key(const struct dcache_value *key, int raw)
     if (left > 0) {
         word = few_bytes(at, left);
         hash = (hash ^ word ^ (uint64_t)left << 56) * UINT64_C(0xFF51AFD7ED558CCD);
+        hash ^= hash >> 32;
     }
-    hash ^= hash >> 32;
     hash *= UINT64_C(0xC4CEB9FE1A85EC53);
     return hash ^ hash >> 32;
 }

@@ -186,6 +186,29 @@ static void size_that_the_file_does_not_have_is_none(void **state)
     use_all_of_it();
 }
 
+/* Of each length; the last bytes are those that differ. */
+static void keys_are_spread_over_the_buckets(void **state)
+{
+    enum { KEYS = 10000, BUCKETS = 2048, MOST = 24 }; /* five on average */
+
+    (void)state;
+    for (int length = 0; length <= 20; length++) {
+        int in_bucket[BUCKETS] = {0};
+
+        for (int i = 0; i < KEYS; i++) {
+            struct dcache_value key = dcache_int(i);
+            char text[32];
+
+            (void)snprintf(text, sizeof text, "%.*s%04d", length, "xxxxxxxxxxxxxxxxxxxx", i);
+            if (length > 0)
+                key = dcache_text(text);
+            in_bucket[memtable_key(&key, 1).hash % BUCKETS]++;
+        }
+        for (int i = 0; i < BUCKETS; i++)
+            assert_true(in_bucket[i] <= MOST);
+    }
+}
+
 /* ---- few addresses ---- */
 
 static int open_scarcely(struct shared *other)
@@ -288,6 +311,7 @@ int main(void)
         TABLE_TEST(view_of_a_smaller_file_has_nothing_behind_it),
         TABLE_TEST(file_in_the_place_of_a_larger_one_is_as_long),
         TABLE_TEST(size_that_the_file_does_not_have_is_none),
+        TABLE_TEST(keys_are_spread_over_the_buckets),
         TABLE_TEST(nobody_grows_beyond_what_all_can_map),
         TABLE_TEST(who_can_not_map_the_ring_stays_outside),
         TABLE_TEST(large_ring_of_the_dead_is_taken_over),
