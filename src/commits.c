@@ -9,6 +9,15 @@
 #define FOREIGN_OFTEN (60000 * OS_MS) /* after a pause: who comes within it comes often */
 #define STEP_BACK 60                  /* seconds */
 
+bool memtable_is_past(const struct shared *shared, double time)
+{
+    uint64_t bits = ring_load(&ring_state(shared)->time);
+    double latest;
+
+    memcpy(&latest, &bits, sizeof latest);
+    return time <= latest;
+}
+
 double memtable_time(struct shared *shared, double now)
 {
     struct shared_memtable *m = ring_state(shared);

@@ -238,6 +238,9 @@ int hot_publish(struct hot_look *look, enum memtable_kind kind, unsigned flags,
     bool done;
     int rc;
 
+    /* What has expired when it comes would be culled in the place of the key's record before (take_along). */
+    if (kind == MEMTABLE_PRESENT && memtable_is_past(&store->shared, row->expire_time))
+        return hot_let_go(look, HOT_PASS);
     /* Near the limit of size somebody may have to go, and that is seen at once: the long way. */
     if ((flags & MEMTABLE_CULLS) &&
         !evict_takes_room(store, (int64_t)memtable_bytes(row) + ROW_OVERHEAD))

@@ -116,6 +116,9 @@ bool memtable_append_group(struct shared *shared, const struct memtable_change *
  * Who takes the time and then waits for the lock would else seem to have been overtaken. */
 double memtable_time(struct shared *shared, double now);
 
+/* Whether a time is not after the store_time of what was appended last. */
+bool memtable_is_past(const struct shared *shared, double time);
+
 /* Whether a key may get a clean record: it has none, or one that counts for nothing. */
 bool memtable_may_keep(struct shared *shared, const struct memtable_key *key);
 

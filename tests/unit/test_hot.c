@@ -4,6 +4,8 @@
 #include "hot.h"
 #include "support.h"
 
+#include <stdio.h>
+
 #define SMALLEST RING_SMALLEST /* half of it is a crowd */
 #define RECORD 1000            /* bytes, and some more in the ring */
 
@@ -134,6 +136,37 @@ static void ring_grows_for_who_only_reads(void **state)
     dcache_close(c);
 }
 
+static int64_t place_of(void **state, const char *key)
+{
+    char sql[100];
+
+    (void)snprintf(sql, sizeof sql, "SELECT rowid FROM Cache WHERE key = '%s'", key);
+    return sql_number(((struct place *)*state)->dir, sql);
+}
+
+/* It was there when the other was stored, so that takes nothing along. */
+static void what_expires_at_once_keeps_its_place(void **state)
+{
+    dcache *c = open_hot(state, 1 << 20);
+    int64_t count;
+
+    for (int i = 0; i < 2; i++) {
+        const char *first = i ? "c" : "a", *second = i ? "d" : "b";
+
+        assert_int_equal(dcache_set(c, TEXT(first), INT(1), NULL), 0);
+        assert_int_equal(dcache_set(c, TEXT(second), INT(1), NULL), 0);
+        if (i)
+            assert_int_equal(dcache_set(c, TEXT(first), INT(2), SET(.expire_at = 1)), 0);
+        else
+            assert_int_equal(dcache_touch(c, TEXT(first), SET(.expire_at = 1)), 0);
+        assert_int_equal(dcache_add(c, TEXT(first), INT(3), NULL), 0);
+        assert_int_equal(dcache_count(c, &count), 0);
+        assert_int_equal(count, 3 + 2 * i); /* with "first" */
+        assert_true(place_of(state, first) < place_of(state, second));
+    }
+    dcache_close(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +179,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(hurry_is_over_once_everything_is_drained, place_make,
                                         place_remove),
         cmocka_unit_test_setup_teardown(ring_grows_for_who_only_reads, place_make, place_remove),
+        cmocka_unit_test_setup_teardown(what_expires_at_once_keeps_its_place, place_make,
+                                        place_remove),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
