@@ -22,7 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PLANS = {
     'quick': {'seconds': 0.1, 'limit': 6, 'starts': 1, 'processes': [1, 8], 'keys': [1000, 10000],
               'values': [100000]},
-    'full': {'seconds': 1.0, 'limit': 40, 'starts': 5, 'processes': [1, 2, 4, 8],
+    'full': {'seconds': 0.6, 'limit': 20, 'starts': 5, 'processes': [1, 2, 4, 8],
              'keys': [1000, 10000, 100000, 1000000], 'values': [100, 4096, 100000, 10000000]},
 }  # fmt: skip
 

@@ -17,8 +17,9 @@ EIGHT = {
         'memtable-saturate-%d-%d' % (keys, gets),
         '%s, %s keys' % (what, format(keys, ',')),
     )
-    for gets, what in ((0, 'writes alone'), (90, '90 % gets'))
-    for keys in (100, 100000)
+    for gets, what, keys in (
+        (0, 'writes alone', 100), (0, 'writes alone', 100000), (90, '90 % gets', 100000),
+    )
 }
 
 
