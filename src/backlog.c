@@ -53,6 +53,29 @@ static const struct memtable_run *run_at(const struct memtable_slice *slice, uin
     return NULL;
 }
 
+static void note_stored(struct memtable_slice *slice, struct memtable_run *run, bool pushed,
+                        uint64_t position)
+{
+    slice->actions += run->stored_at == 0;
+    run->pushed = run->stored_at == 0 ? pushed : run->pushed;
+    run->stored_at = run->stored_at ? run->stored_at : position;
+    run->stores = position;
+    slice->pushes |= pushed;
+}
+
+static void note_removed(struct memtable_slice *slice, struct memtable_run *run, uint64_t position)
+{
+    bool never_there = run->stored_at != 0 && run->pushed;
+
+    slice->actions -= run->stored_at != 0;
+    run->stored_at = 0;
+    if (never_there && run->removed_at == 0)
+        return;
+    slice->actions += run->removed_at == 0;
+    run->removed_at = run->removed_at ? run->removed_at : position;
+    run->removes = position;
+}
+
 /* False: there is no room for another key. */
 static bool note(struct memtable_slice *slice, const struct ring_header *h, uint64_t position)
 {
@@ -63,16 +86,10 @@ static bool note(struct memtable_slice *slice, const struct ring_header *h, uint
     if (!run)
         return false;
     run->newest = position;
-    if (h->kind == MEMTABLE_PRESENT) {
-        slice->actions += run->stored_at == 0;
-        run->stored_at = run->stored_at ? run->stored_at : position;
-        run->stores = position;
-    } else {
-        slice->actions += (run->removed_at == 0) - (run->stored_at != 0);
-        run->stored_at = 0;
-        run->removed_at = run->removed_at ? run->removed_at : position;
-        run->removes = position;
-    }
+    if (h->kind == MEMTABLE_PRESENT)
+        note_stored(slice, run, h->flags & MEMTABLE_QUEUE, position);
+    else
+        note_removed(slice, run, position);
     return true;
 }
 
@@ -89,6 +106,7 @@ bool memtable_slice(const struct shared *shared, uint64_t begin, uint64_t target
 
     slice->begin = slice->end = begin;
     slice->count = slice->actions = 0;
+    slice->pushes = false;
     memset(slice->index, 0, sizeof slice->index);
     if (!ring_is_part(begin, target, ring_capacity(shared)))
         return false;
@@ -103,6 +121,41 @@ bool memtable_slice(const struct shared *shared, uint64_t begin, uint64_t target
     }
     slice->end = at;
     return at > begin;
+}
+
+/* The newest record of a key, from `from` on; 0: there is none. */
+static uint64_t newest(const struct shared *shared, const struct memtable_key *key, uint64_t from)
+{
+    uint64_t capacity = ring_capacity(shared);
+    const ring_word *bucket = ring_bucket(shared, key->hash, capacity);
+
+    for (int i = 0; i < RING_BUCKET; i++) {
+        uint64_t slot = ring_acquire(&bucket[i]), there = slot ? ring_position(slot) : 0;
+        struct ring_header other;
+        bool gone;
+
+        if (slot >> RING_SHIFT == key->hash >> RING_SHIFT && there >= from &&
+            there - from < capacity && ring_match(shared, there, capacity, key, &other, &gone))
+            return there;
+    }
+    return 0;
+}
+
+/* Q4. Each record is before the one that names it: ring_read(). */
+static bool is_pulled_later(const struct shared *shared, const struct memtable_slice *slice,
+                            const struct ring_header *h, uint64_t position)
+{
+    const ring_word *data = ring_record(shared, position, ring_capacity(shared)) + RING_WORDS;
+    struct memtable_key key = {.raw = h->raw, .hash = h->hash};
+    uint64_t most = slice->end + ring_capacity(shared), at;
+    struct ring_header other;
+
+    key.given = ring_borrow(h->key_type, h->key, &data, h->key_size);
+    key.key = value_normal_key(&key.given);
+    for (at = newest(shared, &key, slice->end); at >= slice->end && at != 0; at = other.previous)
+        if (!ring_read(shared, at, most, &other) || other.kind == MEMTABLE_ABSENT)
+            return true;
+    return false;
 }
 
 /* Of a record that is whole and cannot go away. */
@@ -137,6 +190,8 @@ bool memtable_read_dirty(const struct shared *shared, const struct memtable_slic
     from = run->stored_at == position ? run->stores : run->removes;
     if (!ring_read(shared, from, slice->end, &h) || h.kind == RING_PAD)
         return false;
+    if (h.kind == MEMTABLE_PRESENT && run->pushed && is_pulled_later(shared, slice, &h, from))
+        return true;
     ret_record->position = from;
     ret_record->hash = h.hash;
     ret_record->kind = (enum memtable_kind)h.kind;

@@ -74,6 +74,7 @@ int memtable_resize(struct shared *shared, uint64_t capacity)
     atomic_store(&m->next, 0);
     atomic_store(&m->head, tail);
     atomic_store(&m->drained, tail);
+    atomic_store(&m->draining, tail);
     atomic_store(&m->visible, tail);
     atomic_store(&m->tail, tail);
     atomic_store(&m->floor, tail);

@@ -400,6 +400,17 @@ static int give_up(struct drain *d, bool appending)
     return memtable_void(d->table, appending ? -1 : d->db->deadline);
 }
 
+/* Q4. While a transaction has the append lock, nobody pulls from the memtable. */
+static void keep_items(struct drain *d, uint64_t end, bool appending)
+{
+    struct shared *shared = d->table;
+    bool locked = !appending && memtable_lock(shared, os_monotonic() + TURN) == 0;
+
+    atomic_store(&shared->segment->memtable.draining, end);
+    if (locked)
+        memtable_unlock(shared);
+}
+
 static int slice(struct drain *d, uint64_t target, bool appending)
 {
     uint64_t begin = atomic_load(&d->table->segment->memtable.drained), before = 0;
@@ -414,6 +425,8 @@ static int slice(struct drain *d, uint64_t target, bool appending)
         memtable_drained(d->table, part.end);
         return 0;
     }
+    if (part.pushes)
+        keep_items(d, part.end, appending);
     rc = run(d->db, BEGIN);
     if (rc == 0)
         rc = settle(d, appending);

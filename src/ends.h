@@ -14,7 +14,10 @@
  *      push or pull, which changes its own queue alone, and others at most by eviction.
  *  Q3  A foreign process pushes where it sees no row. What is pushed here it sees up to 50 ms later: so where
  *      one has been, queues are SQLite's (memtable_was_foreign). If one that has just come has given away a
- *      number that an item has here, that item gets another one when it is drained. */
+ *      number that an item has here, that item gets another one when it is drained.
+ *  Q4  Nor may it be given an item that has been given away here. So only an item that is not in SQLite is
+ *      pulled from the memtable, one from `draining` on, which moves under the append lock before a slice is
+ *      read; and a slice stores no item that was pulled after its end. */
 #ifndef ENDS_H
 #define ENDS_H
 

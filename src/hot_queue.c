@@ -119,6 +119,18 @@ int hot_push(struct dcache *cache, const char *prefix, enum dcache_side side,
     return rc == HOT_AGAIN ? HOT_PASS : rc;
 }
 
+/* Q4: nobody else can have been given it, since it has never been in SQLite. */
+static bool is_only_here(const struct shared *shared, const struct memtable_record *record)
+{
+    const struct shared_memtable *m = &shared->segment->memtable;
+
+    return record->kind == MEMTABLE_PRESENT &&
+           (record->flags & (MEMTABLE_CLEAN | MEMTABLE_QUEUE | MEMTABLE_OVERTAKEN)) ==
+               MEMTABLE_QUEUE &&
+           record->position >= atomic_load(&m->draining) &&
+           record->position >= atomic_load(&m->drained);
+}
+
 static int pull(struct dcache *cache, struct ends *ends, enum dcache_side side, bool remove,
                 struct os_patience *patience, struct row *ret_row)
 {
@@ -138,6 +150,8 @@ static int pull(struct dcache *cache, struct ends *ends, enum dcache_side side, 
     look_for_item(&look, cache, &nothing.key, ends, &moved);
     if (rc == 0)
         rc = row_at_end(&look, patience, ret_row);
+    if (rc == 0 && remove && !is_only_here(&cache->store->shared, &look.record))
+        rc = HOT_PASS;
     nothing.store_time = memtable_time(&cache->store->shared, nothing.store_time);
     if (rc == 0 && remove)
         rc = hot_publish(&look, MEMTABLE_ABSENT, 0, &nothing, patience);

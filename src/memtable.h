@@ -166,10 +166,12 @@ struct memtable_slice {
     uint64_t begin, end;
     int count;   /* of keys */
     int actions; /* what is done */
+    bool pushes; /* some of that are items of queues */
     struct memtable_run {
         uint64_t hash, newest; /* the last record of the key so far */
         uint64_t removed_at, removes;
         uint64_t stored_at, stores; /* after that */
+        bool pushed;                /* ... by a push: there was nothing before */
     } run[MEMTABLE_SLICE_MOST];
     uint16_t index[2 * MEMTABLE_SLICE_MOST]; /* by hash: its number in `run`, plus 1 */
 };

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT32_C(0x64637368) /* also tells the byte order */
-#define VERSION 13
+#define VERSION 14
 #define SLOTS 4096
 #define WAITERS UINT32_C(0x80000000)
 #define RESERVED UINT32_C(0x7fffffff) /* in place of a slot */

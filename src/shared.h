@@ -94,6 +94,7 @@ struct shared_memtable {
     _Atomic int64_t
         foreign; /* monotonic: when it was last seen that a foreign process writes; 0: never */
     _Atomic int64_t pause;     /* for how long after that nothing is left dirty */
+    _Atomic uint64_t draining; /* what is before this may be in SQLite, or soon: Q4 of ends.h */
     _Atomic int64_t urgent;    /* monotonic: until when somebody waits for little to be dirty */
     _Atomic int32_t trouble;   /* a status: why the last drain failed; 0: it did not */
     _Atomic uint32_t cramped;  /* who has mapped SHARED_RING_LEAST only is, or was, among us */

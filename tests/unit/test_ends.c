@@ -1,4 +1,4 @@
-/* test_ends.c - push and pull in the memtable: where queues end, and when that is not known any more (Q1 to Q3
+/* test_ends.c - push and pull in the memtable: where queues end, and when that is not known any more (Q1 to Q4
  * of ends.h).
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -66,24 +66,20 @@ static bool is_known(dcache *c, const char *prefix)
     return ends_find(&c->store->shared, &ends);
 }
 
-/* What moves with each commit to SQLite that is no drain. */
-static uint64_t floor_of(dcache *c)
-{
-    return atomic_load(&c->store->shared.segment->memtable.floor);
-}
-
+/* Somebody else has SQLite all the while: nothing is drained, and who needs it waits in vain. */
 static void queues_need_no_sqlite_once_their_ends_are_known(void **state)
 {
     static const char *const prefixes[] = {NULL, "q", ""};
     dcache *c = open_hot(state);
-    uint64_t before;
 
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         must_push(c, prefixes[i], DCACHE_BACK, 1);
-    before = floor_of(c);
+        assert_int_equal(pull(c, prefixes[i], DCACHE_BACK), 1);
+    }
+    assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0);
     for (size_t i = 0; i < 3; i++) {
         assert_true(is_known(c, prefixes[i]));
-        for (int n = 2; n < 300; n++)
+        for (int n = 1; n < 300; n++)
             must_push(c, prefixes[i], DCACHE_BACK, n);
         must_push(c, prefixes[i], DCACHE_FRONT, 0);
         assert_int_equal(peek(c, prefixes[i], DCACHE_FRONT), 0);
@@ -95,7 +91,49 @@ static void queues_need_no_sqlite_once_their_ends_are_known(void **state)
         assert_int_equal(pull(c, prefixes[i], DCACHE_BACK), -1);
         assert_int_equal(pull(c, prefixes[i], DCACHE_FRONT), -1);
     }
-    assert_true(floor_of(c) == before);
+    shared_unlock(&c->store->shared);
+    dcache_close(c);
+}
+
+/* Q4: what 5.6.3 may have been given is pulled where it would be seen to be gone. */
+static void what_is_in_sqlite_is_pulled_there(void **state)
+{
+    dcache *c = open_with(dir_of(state), 0.1, "memtable_size", INT(1 << 20), NULL);
+    struct dcache_entry entry;
+
+    must_push(c, "q", DCACHE_BACK, 1);
+    must_push(c, "q", DCACHE_BACK, 2);
+    assert_int_equal(drain_wait(c->store, os_deadline(5)), 0);
+    assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0);
+    must_push(c, "q", DCACHE_BACK, 3);
+    assert_int_equal(dcache_pull(c, "q", DCACHE_FRONT, NULL, &entry), DCACHE_TIMEOUT);
+    assert_int_equal(pull(c, "q", DCACHE_BACK), 3);
+    assert_int_equal(dcache_pull(c, "q", DCACHE_BACK, NULL, &entry), DCACHE_TIMEOUT);
+    shared_unlock(&c->store->shared);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 1);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 2);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), -1);
+    dcache_close(c);
+}
+
+/* Who drains has looked at the items up to there, and is about to commit. */
+static void what_is_being_drained_is_pulled_in_sqlite(void **state)
+{
+    dcache *c = open_with(dir_of(state), 0.1, "memtable_size", INT(1 << 20), NULL);
+    struct shared_memtable *m = &c->store->shared.segment->memtable;
+    struct dcache_entry entry;
+
+    must_push(c, "q", DCACHE_BACK, 1);
+    assert_int_equal(pull(c, "q", DCACHE_BACK), 1);
+    assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0);
+    must_push(c, "q", DCACHE_BACK, 2);
+    atomic_store(&m->draining, atomic_load(&m->tail));
+    must_push(c, "q", DCACHE_BACK, 3);
+    assert_int_equal(dcache_pull(c, "q", DCACHE_FRONT, NULL, &entry), DCACHE_TIMEOUT);
+    assert_int_equal(pull(c, "q", DCACHE_BACK), 3);
+    shared_unlock(&c->store->shared);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 2);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), -1);
     dcache_close(c);
 }
 
@@ -413,6 +451,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_remove)
     const struct CMUnitTest tests[] = {
         TEST(queues_need_no_sqlite_once_their_ends_are_known),
+        TEST(what_is_in_sqlite_is_pulled_there),
+        TEST(what_is_being_drained_is_pulled_in_sqlite),
         TEST(numbers_are_those_that_sqlite_would_give),
         TEST(numbers_are_next_to_an_item),
         TEST(who_writes_to_an_item_otherwise_makes_it_forgotten),
