@@ -101,6 +101,9 @@ static struct shared_queue *take_place(struct shared *shared, int64_t number)
     struct shared_memtable *m = ring_state(shared);
     unsigned count = count_of(shared);
 
+    for (unsigned i = 0; i < count; i++)
+        if (ring_load(&m->queue[i].name[0]) == 0)
+            return &m->queue[i];
     if (count == SHARED_QUEUES)
         return &m->queue[(uint64_t)number % SHARED_QUEUES];
     ring_release(&m->queue[count].name[0], 0);
@@ -117,9 +120,13 @@ void ends_set(struct shared *shared, const struct ends *ends)
     if (!make_name(ends->prefix, &name))
         return;
     queue = find(shared, &name);
+    if (!queue && ends->next == ENDS_NOT_KNOWN)
+        return;
     if (!queue)
         queue = take_place(shared, ends->next);
     ring_release(&queue->name[0], 0);
+    if (ends->next == ENDS_NOT_KNOWN)
+        return;
     for (unsigned i = 1; i <= SHARED_QUEUE_NAME / 8; i++)
         ring_release(&queue->name[i], name.words[i]);
     ring_release(&queue->first, (uint64_t)ends->first);

@@ -25,10 +25,12 @@ static void look_for_item(struct hot_look *look, struct dcache *cache,
     look->moved = moved;
 }
 
-/* The row under the number at an end, if it is as most are: else one has to look behind it. */
-static int row_at_end(struct hot_look *look, struct os_patience *patience, struct row *ret_row)
+/* The row under the number at an end, if it is as most are: else one has to look behind it. What is to be
+ * removed has to be in the memtable (Q4). */
+static int row_at_end(struct hot_look *look, bool remove, struct os_patience *patience,
+                      struct row *ret_row)
 {
-    int rc = hot_current(look, patience, ret_row);
+    int rc = remove ? hot_ask(look, ret_row) : hot_current(look, patience, ret_row);
 
     if (rc == 0 && (!row_is_live(ret_row) || ret_row->filename || ret_row->damaged ||
                     row_is_pinned(ret_row))) {
@@ -52,7 +54,7 @@ static int find_neighbour(struct dcache *cache, const struct ends *ends, enum dc
     rc = ends_key(ends->prefix, side == DCACHE_FRONT ? ends->first : ends->next - 1, &key);
     if (rc == 0) {
         look_for_item(&look, cache, &key, NULL, NULL);
-        rc = row_at_end(&look, patience, &row);
+        rc = row_at_end(&look, false, patience, &row);
     }
     row_clear(&row);
     dcache_value_clear(&key);
@@ -149,7 +151,7 @@ static int pull(struct dcache *cache, struct ends *ends, enum dcache_side side, 
                                    : ends_key(ends->prefix, number, &nothing.key);
     look_for_item(&look, cache, &nothing.key, ends, &moved);
     if (rc == 0)
-        rc = row_at_end(&look, patience, ret_row);
+        rc = row_at_end(&look, remove, patience, ret_row);
     if (rc == 0 && remove && !is_only_here(&cache->store->shared, &look.record))
         rc = HOT_PASS;
     nothing.store_time = memtable_time(&cache->store->shared, nothing.store_time);

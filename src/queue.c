@@ -5,6 +5,13 @@
 
 #include <stdlib.h>
 
+/* Which end: of a queue, or of the whole cache. */
+struct end {
+    bool whole;
+    const char *prefix;
+    enum dcache_side side;
+};
+
 /* ---- push ---- */
 
 /* The number of the key beyond the end of the queue. */
@@ -24,24 +31,51 @@ static int next_number(struct txn *txn, const char *prefix, enum dcache_side sid
     return 0;
 }
 
-/* Before the commit: where the queue ends is left for the next, if he can make use of it. */
-static int tell_ends(struct txn *txn, const char *prefix, struct ends *ends)
+static enum dcache_side other(enum dcache_side side)
 {
-    struct row first = {0}, last = {0};
+    return side == DCACHE_BACK ? DCACHE_FRONT : DCACHE_BACK;
+}
+
+/* Before the commit: where the queue ends is left for the next, if he can make use of it. `number` is that of
+ * the item at this side; what is at the other, is found out. */
+static int tell_ends(struct txn *txn, const char *prefix, enum dcache_side side, int64_t number,
+                     struct ends *ends)
+{
+    struct row far = {0};
+    int64_t far_number;
     int rc;
 
-    *ends = (struct ends){.prefix = prefix, .first = ENDS_FIRST, .next = ENDS_FIRST};
     if (!txn->appending || memtable_was_foreign(&txn->cache->store->shared))
         return 0;
-    rc = row_queue_key(txn->db, prefix, DCACHE_FRONT, 0, &first);
-    if (rc == 0)
-        rc = row_queue_key(txn->db, prefix, DCACHE_BACK, 0, &last);
-    if (rc == 0) {
-        ends->first = ends_number(prefix, &first.key);
-        ends->next = ends_number(prefix, &last.key) + 1;
-    }
-    row_clear(&first);
-    row_clear(&last);
+    rc = row_queue_key(txn->db, prefix, other(side), 0, &far);
+    if (rc < 0)
+        return rc == DCACHE_NOT_FOUND ? 0 : rc; /* it was trimmed: not known */
+    far_number = ends_number(prefix, &far.key);
+    row_clear(&far);
+    *ends = (struct ends){.prefix = prefix,
+                          .first = side == DCACHE_FRONT ? number : far_number,
+                          .next = (side == DCACHE_FRONT ? far_number : number) + 1};
+    txn->queue = ends;
+    return 0;
+}
+
+/* The same for who takes the item at a side, or has found none (`row` is empty). What others have stored long ago
+ * is pulled from SQLite (Q4), and to push to the memtable in between would mean a drain for each item: so of
+ * a queue that has more items it is not known any more. */
+static int tell_rest(struct txn *txn, const struct end *end, const struct row *row,
+                     struct ends *ends)
+{
+    struct row far = {0};
+    int rc = DCACHE_NOT_FOUND;
+
+    if (end->whole || !txn->appending || memtable_was_foreign(&txn->cache->store->shared))
+        return 0;
+    if (row->rowid != 0)
+        rc = row_queue_key(txn->db, end->prefix, other(end->side), 0, &far);
+    *ends = (struct ends){.prefix = end->prefix, .first = ENDS_FIRST, .next = ENDS_FIRST};
+    if (rc == 0 && far.rowid != row->rowid)
+        ends->next = ENDS_NOT_KNOWN;
+    row_clear(&far);
     if (rc < 0 && rc != DCACHE_NOT_FOUND)
         return rc;
     txn->queue = ends;
@@ -57,11 +91,6 @@ static int check_queue(const struct dcache *cache, const char *prefix, enum dcac
     if (side != DCACHE_FRONT && side != DCACHE_BACK)
         return os_fail(DCACHE_INVALID, "a side is front or back");
     return value_tag(&text, &column); /* valid UTF-8 */
-}
-
-static enum dcache_side other(enum dcache_side side)
-{
-    return side == DCACHE_BACK ? DCACHE_FRONT : DCACHE_BACK;
 }
 
 /* The setting deque_maxlen: what is too many goes from the other side. */
@@ -135,8 +164,8 @@ static int push(dcache *cache, const char *prefix, enum dcache_side side,
         rc = txn_begin(&txn);
         if (rc == 0)
             rc = store_items(&txn, prefix, side, items, count, rowids, ret_last_key);
-        if (rc == 0)
-            rc = tell_ends(&txn, prefix, &ends);
+        if (rc == 0 && count > 0)
+            rc = tell_ends(&txn, prefix, side, ends_number(prefix, ret_last_key), &ends);
         if (rc == 0)
             rc = txn_commit(&txn);
     }
@@ -182,13 +211,6 @@ int dcache_push_many(dcache *cache, const char *prefix, enum dcache_side side,
 
 /* ---- pull and peek ---- */
 
-/* Which end: of a queue, or of the whole cache. */
-struct end {
-    bool whole;
-    const char *prefix;
-    enum dcache_side side;
-};
-
 static int row_at(struct db *db, const struct end *end, struct row *ret_row)
 {
     return end->whole ? row_end(db, end->side, ret_row)
@@ -224,16 +246,12 @@ static int take_row(struct txn *txn, const struct end *end, unsigned flags,
     struct ends ends;
     int fd = -1, rc = find_end(txn, end, flags, &row, &fd), told = 0;
 
-    if ((rc == 0 || rc == DCACHE_NOT_FOUND) && !end->whole)
-        told = tell_ends(txn, end->prefix, &ends);
+    if (rc == 0 || rc == DCACHE_NOT_FOUND)
+        told = tell_rest(txn, end, &row, &ends);
     if (told < 0) {
         os_close(fd);
         rc = told;
     } else if (rc == 0) {
-        if (!end->whole && end->side == DCACHE_FRONT)
-            ends.first = ends_number(end->prefix, &row.key) + 1;
-        else if (!end->whole)
-            ends.next = ends_number(end->prefix, &row.key);
         rc = entry_take(txn, &row, fd, flags, ret_entry);
     } else if (rc == DCACHE_NOT_FOUND) {
         int committed = txn_commit(txn);

@@ -116,6 +116,27 @@ static void what_is_in_sqlite_is_pulled_there(void **state)
     dcache_close(c);
 }
 
+/* Each push to the memtable would be a drain of its own for the pull after it. */
+static void of_a_queue_that_is_behind_nothing_is_known(void **state)
+{
+    dcache *c = open_hot(state);
+
+    for (int n = 1; n <= 3; n++)
+        must_push(c, "q", DCACHE_BACK, n);
+    assert_int_equal(drain_wait(c->store, os_deadline(5)), 0);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 1);
+    assert_false(is_known(c, "q"));
+    assert_int_equal(pull(c, "q", DCACHE_BACK), 3);
+    assert_false(is_known(c, "q"));
+    assert_int_equal(pull(c, "q", DCACHE_BACK), 2);
+    assert_true(is_known(c, "q"));
+    must_push(c, "q", DCACHE_BACK, 4);
+    assert_int_equal(dcache_push_many(c, "q", DCACHE_BACK, NULL, 0, NULL), 0);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 4);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), -1);
+    dcache_close(c);
+}
+
 /* Who drains has looked at the items up to there, and is about to commit. */
 static void what_is_being_drained_is_pulled_in_sqlite(void **state)
 {
@@ -453,6 +474,7 @@ int main(void)
         TEST(queues_need_no_sqlite_once_their_ends_are_known),
         TEST(what_is_in_sqlite_is_pulled_there),
         TEST(what_is_being_drained_is_pulled_in_sqlite),
+        TEST(of_a_queue_that_is_behind_nothing_is_known),
         TEST(numbers_are_those_that_sqlite_would_give),
         TEST(numbers_are_next_to_an_item),
         TEST(who_writes_to_an_item_otherwise_makes_it_forgotten),
