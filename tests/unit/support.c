@@ -350,3 +350,19 @@ void lose_file(const char *dir, const char *key)
     sqlite3_finalize(s);
     sqlite3_close(db);
 }
+
+void must_push(dcache *c, const char *prefix, enum dcache_side side, int64_t value)
+{
+    assert_int_equal(dcache_push(c, prefix, side, INT(value), NULL, NULL), 0);
+}
+
+int64_t pull(dcache *c, const char *prefix, enum dcache_side side)
+{
+    struct dcache_entry entry;
+    int rc = dcache_pull(c, prefix, side, NULL, &entry);
+    int64_t value = rc == 0 ? entry.value.integer : -1;
+
+    assert_true(rc == 0 || rc == DCACHE_NOT_FOUND);
+    dcache_entry_clear(&entry);
+    return value;
+}

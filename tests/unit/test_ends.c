@@ -21,11 +21,6 @@ static dcache *open_hot(void **state)
     return open_with(dir_of(state), 5, "memtable_size", INT(1 << 20), NULL);
 }
 
-static void must_push(dcache *c, const char *prefix, enum dcache_side side, int64_t value)
-{
-    assert_int_equal(dcache_push(c, prefix, side, INT(value), NULL, NULL), 0);
-}
-
 /* The number that the key of the new item has, of the queue NULL. */
 static int64_t pushed(dcache *c, enum dcache_side side)
 {
@@ -34,18 +29,6 @@ static int64_t pushed(dcache *c, enum dcache_side side)
     assert_int_equal(dcache_push(c, NULL, side, INT(0), NULL, &key), 0);
     assert_int_equal(key.type, DCACHE_INT);
     return key.integer;
-}
-
-/* The number pulled, -1 when the queue is empty. */
-static int64_t pull(dcache *c, const char *prefix, enum dcache_side side)
-{
-    struct dcache_entry entry;
-    int rc = dcache_pull(c, prefix, side, NULL, &entry);
-    int64_t value = rc == 0 ? entry.value.integer : -1;
-
-    assert_true(rc == 0 || rc == DCACHE_NOT_FOUND);
-    dcache_entry_clear(&entry);
-    return value;
 }
 
 static int64_t peek(dcache *c, const char *prefix, enum dcache_side side)

@@ -21,23 +21,6 @@ static void must_set(dcache *c, const char *key, struct dcache_value value)
 
 /* ---- queues ---- */
 
-static void must_push(dcache *c, const char *prefix, enum dcache_side side, int64_t value)
-{
-    assert_int_equal(dcache_push(c, prefix, side, INT(value), NULL, NULL), 0);
-}
-
-/* The number pulled, -1 when the queue is empty. */
-static int64_t pull(dcache *c, const char *prefix, enum dcache_side side)
-{
-    struct dcache_entry entry;
-    int rc = dcache_pull(c, prefix, side, NULL, &entry);
-    int64_t value = rc == 0 ? entry.value.integer : -1;
-
-    assert_true(rc == 0 || rc == DCACHE_NOT_FOUND);
-    dcache_entry_clear(&entry);
-    return value;
-}
-
 static void what_is_pushed_at_one_end_comes_in_order_at_the_other(void **state)
 {
     static const char *const prefixes[] = {NULL, "q", ""};
