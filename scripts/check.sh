@@ -17,12 +17,18 @@ together='unit-asan coverage tidy unit docs unit-smallest unit-off cli layers li
 alone='python counts interop stress-processes stress-threads stress-fanout torture locks workqueue history
     python-off interop-off history-off stress-off torture-off locks-off workqueue-off powercut'
 
-# The unit tests once more, but for the loops over faults, with that default of memtable_size.
-unit_with() {
+# The unit tests but for the loops over faults, which take most of the time: they run under the sanitizers, and
+# for the coverage.
+unit() {
     # shellcheck disable=SC2046 # a list of words
-    DCACHE_TEST_MEMTABLE=$1 scripts/test.sh plain --num-processes 1 --logbase "memtable-$1" $(
+    scripts/test.sh plain --num-processes 1 "$@" $(
         meson test -C build/plain --list --suite unit 2>/dev/null | sed 's/.*[: ]//' |
             grep -vx faults | sort -u)
+}
+
+# The same with that default of memtable_size.
+unit_with() {
+    (export DCACHE_TEST_MEMTABLE=$1 && unit --logbase "memtable-$1")
 }
 
 # A program without a memtable, and with one whose ring turns all the time.
@@ -42,7 +48,7 @@ sections=theirs_then_ours,ours_then_theirs,incr,policies,evictions,seen_at_once,
 run_part() {
     case $1 in
     build-*) scripts/build.sh "${1#build-}" ;;
-    unit) scripts/test.sh plain --num-processes 1 ;;
+    unit) unit ;;
     unit-off) unit_with 0 ;;
     unit-smallest) unit_with 65536 ;;
     unit-asan) scripts/test.sh asan --num-processes 1 ;;

@@ -30,6 +30,7 @@ struct drain {
     int64_t expired;     /* rows removed because of that */
     double soonest;      /* expiry of any row, or before; 0: not known */
     size_t rows, files;
+    struct memtable_slice part;
     uint64_t position[SLICE_MOST];         /* of the record that became a row ... */
     int64_t rowid[SLICE_MOST];             /* ... with this id */
     int64_t note[SLICE_MOST];              /* ... and before that, for notes, this one */
@@ -315,8 +316,9 @@ static int take_along(struct drain *d, const struct memtable_record *record, uin
 
 /* ---- a slice ---- */
 
-static int apply_slice(struct drain *d, const struct memtable_slice *slice)
+static int apply_slice(struct drain *d)
 {
+    const struct memtable_slice *slice = &d->part;
     struct memtable_record record;
     int rc = 0, n = 0;
 
@@ -330,8 +332,6 @@ static int apply_slice(struct drain *d, const struct memtable_slice *slice)
         if (rc == 0)
             rc = take_along(d, &record, at);
     }
-    if (rc == 0)
-        rc = settings_count_and_size_add(d->db, d->count, d->size); /* T3 of txn.h */
     return rc;
 }
 
@@ -368,19 +368,29 @@ static void move_notes(struct drain *d, size_t i)
         (void)shared_note_access(shared, d->rowid[i], time, (uint32_t)count);
 }
 
-static void committed(struct drain *d, uint64_t before, uint64_t position)
+static void note_commit(struct drain *d, uint64_t before)
 {
-    struct shared *shared = &d->store->shared;
     uint64_t after = db_commits(d->db);
 
     /* Else somebody has committed in this very moment: M7 holds until it is settled. */
     if (after >> 32 == (before >> 32) + 1)
-        atomic_store(&shared->segment->memtable.known, after);
-    for (size_t i = 0; i < d->rows; i++) {
+        atomic_store(&d->store->shared.segment->memtable.known, after);
+}
+
+/* It is in SQLite, or (`!committed`) it is not. */
+static void end_slice(struct drain *d, bool committed)
+{
+    for (size_t i = 0; committed && i < d->rows; i++) {
         memtable_set_rowid(d->table, d->position[i], d->rowid[i]);
         move_notes(d, i);
     }
-    memtable_drained(d->table, position);
+    if (committed)
+        memtable_drained(d->table, d->part.end);
+    for (size_t i = 0; i < d->files; i++) {
+        if (committed)
+            (void)file_remove(&d->store->files, d->file[i]); /* else a stray, which check finds */
+        free(d->file[i]);
+    }
 }
 
 int drain_try(struct db *db)
@@ -411,53 +421,62 @@ static void keep_items(struct drain *d, uint64_t end, bool appending)
         memtable_unlock(shared);
 }
 
+static void init(struct drain *d, struct store *store, struct shared *table, struct db *db)
+{
+    d->store = store;
+    d->table = table;
+    d->db = db;
+    d->count = d->size = d->expired = 0;
+    d->soonest = 0;
+    d->rows = d->files = 0;
+}
+
 static int slice(struct drain *d, uint64_t target, bool appending)
 {
     uint64_t begin = atomic_load(&d->table->segment->memtable.drained), before = 0;
-    struct memtable_slice part;
+    struct memtable_slice *part = &d->part;
     int rc;
 
     if (begin >= target)
         return 0;
-    if (!memtable_slice(d->table, begin, target, SLICE, &part)) /* whoever has forged it */
+    if (!memtable_slice(d->table, begin, target, SLICE, part)) /* whoever has forged it */
         return give_up(d, appending);
-    if (part.actions == 0) { /* what readers keep: SQLite has it */
-        memtable_drained(d->table, part.end);
+    if (part->actions == 0) { /* what readers keep: SQLite has it */
+        memtable_drained(d->table, part->end);
         return 0;
     }
-    if (part.pushes)
-        keep_items(d, part.end, appending);
+    if (part->pushes)
+        keep_items(d, part->end, appending);
     rc = run(d->db, BEGIN);
     if (rc == 0)
         rc = settle(d, appending);
     if (rc == 0) {
         before = db_commits(d->db);
-        rc = apply_slice(d, &part);
+        rc = apply_slice(d);
     }
+    if (rc == 0)
+        rc = settings_count_and_size_add(d->db, d->count, d->size); /* T3 of txn.h */
     if (rc == 0)
         rc = run(d->db, COMMIT);
     /* Who writes next is told, rather than that more and more waits for what may never come. */
     atomic_store(&d->table->segment->memtable.trouble, rc == DCACHE_TIMEOUT || rc > 0 ? 0 : rc);
     if (rc == 0)
-        committed(d, before, part.end);
+        note_commit(d, before);
     else if (!sqlite3_get_autocommit(d->db->handle) && run(d->db, ROLLBACK) < 0)
         (void)sqlite3_exec(d->db->handle, "ROLLBACK", NULL, NULL, NULL);
-    for (size_t i = 0; i < d->files; i++) {
-        if (rc == 0)
-            (void)file_remove(&d->store->files, d->file[i]); /* else a stray, which check finds */
-        free(d->file[i]);
-    }
+    end_slice(d, rc == 0);
     return rc == FORGED ? give_up(d, appending) : rc;
 }
 
 int drain_slice(struct store *store, struct db *db, uint64_t target, bool appending)
 {
-    struct drain d = {.store = store, .table = &store->shared, .db = db};
+    struct drain d;
 
     /* What is before `target` may have been stored after the directory or its database was found to be
      * another, or by who has read that one already: then this connection is to that of before. */
     if (db->generation != atomic_load(&store->pool.generation) || db_has_moved(db))
         return DCACHE_GONE;
+    init(&d, store, &store->shared, db);
     return slice(&d, target, appending);
 }
 
@@ -474,13 +493,57 @@ static int rescue(struct store *store, struct db *db)
     atomic_store(&table->segment->memtable.floor, target);
     while (rc == 0 && memtable_dirty(table) > 0 &&
            atomic_load(&table->segment->memtable.drained) < target) {
-        struct drain d = {.store = store, .table = table, .db = db};
+        struct drain d;
 
+        init(&d, store, table, db);
         rc = slice(&d, target, false);
     }
     if (rc == 0)
         watch_drop_rescued(&store->watch);
     return rc;
+}
+
+/* ---- in the transaction of another ---- */
+
+int drain_along(struct store *store, struct db *db, struct drain **ret, int64_t *count,
+                int64_t *size)
+{
+    struct shared_memtable *m = &store->shared.segment->memtable;
+    uint64_t begin = atomic_load(&m->drained), end = atomic_load(&m->tail);
+    struct drain *d;
+    int rc;
+
+    *ret = NULL;
+    if (memtable_dirty(&store->shared) == 0)
+        return 0;
+    d = os_malloc(sizeof *d);
+    if (!d)
+        return DCACHE_NOMEM;
+    init(d, store, &store->shared, db);
+    rc = memtable_slice(d->table, begin, end, SLICE, &d->part) && d->part.end == end ? 0
+                                                                                     : DRAIN_ALONE;
+    if (rc == 0 && d->part.pushes)
+        keep_items(d, end, true);
+    if (rc == 0)
+        rc = apply_slice(d);
+    if (rc != 0) {
+        drain_along_end(d, false);
+        return rc == FORGED ? DRAIN_ALONE : rc; /* who is alone gives up what was forged */
+    }
+    *count = os_plus(*count, d->count);
+    *size = os_plus(*size, d->size);
+    *ret = d;
+    return 0;
+}
+
+void drain_along_end(struct drain *along, bool committed)
+{
+    if (!along)
+        return;
+    if (committed)
+        atomic_store(&along->table->segment->memtable.trouble, 0);
+    end_slice(along, committed);
+    free(along);
 }
 
 /* ---- until nothing is left ---- */
@@ -504,7 +567,7 @@ bool drain_is_urgent(const struct shared *shared)
 
 /* Most of it while writers go on, if not as fast as they might (drain_is_urgent): what they add meanwhile is
  * less than what is drained, and in the end little is left that they all have to wait for. */
-static int drain_most(struct store *store, struct db *db)
+static int lessen(struct store *store, struct db *db)
 {
     struct shared *shared = &store->shared;
     struct shared_memtable *m = &shared->segment->memtable;
@@ -521,23 +584,30 @@ static int drain_most(struct store *store, struct db *db)
     return rc;
 }
 
-int drain_all(struct store *store, struct db *db, int64_t deadline)
+int drain_most(struct store *store, struct db *db, int64_t deadline)
 {
     struct shared *shared = &store->shared;
     int64_t turn;
     int rc = rescue(store, db);
 
     if (rc == 0)
-        rc = drain_most(store, db);
+        rc = lessen(store, db);
     turn = os_monotonic() + TURN;
     if (rc == 0)
         rc = memtable_lock(shared, deadline < turn ? deadline : turn);
     atomic_store(&shared->segment->memtable.urgent, 0);
-    if (rc < 0)
-        return rc == DCACHE_TIMEOUT && turn < deadline ? DRAIN_HELD : rc;
+    return rc == DCACHE_TIMEOUT && turn < deadline ? DRAIN_HELD : rc;
+}
+
+int drain_all(struct store *store, struct db *db, int64_t deadline)
+{
+    int rc = drain_most(store, db, deadline);
+
+    if (rc != 0)
+        return rc;
     rc = drain_rest(store, db);
     if (rc < 0)
-        memtable_unlock(shared);
+        memtable_unlock(&store->shared);
     return rc;
 }
 

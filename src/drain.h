@@ -24,6 +24,18 @@ int drain_all(struct store *store, struct db *db, int64_t deadline);
 /* The same for who has the append lock already. */
 int drain_rest(struct store *store, struct db *db);
 
+/* The first half of drain_all(): little is left, and the append lock is held. */
+int drain_most(struct store *store, struct db *db, int64_t deadline);
+
+/* What is dirty becomes part of a transaction that has begun in SQLite, with both locks held (T7 of txn.h).
+ * `*ret` is NULL if nothing is; else drain_along_end() frees it, after COMMIT or ROLLBACK. What it changes in
+ * the counters is added to `count` and `size`. DRAIN_ALONE: that takes more than one slice. */
+#define DRAIN_ALONE 2
+struct drain;
+int drain_along(struct store *store, struct db *db, struct drain **ret, int64_t *count,
+                int64_t *size);
+void drain_along_end(struct drain *along, bool committed);
+
 /* Bytes that may be left to drain_all() while writers wait; whether somebody is at it: then more
  * than this are a crowd. */
 #define DRAIN_FEW 8192

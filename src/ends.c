@@ -120,13 +120,9 @@ void ends_set(struct shared *shared, const struct ends *ends)
     if (!make_name(ends->prefix, &name))
         return;
     queue = find(shared, &name);
-    if (!queue && ends->next == ENDS_NOT_KNOWN)
-        return;
     if (!queue)
         queue = take_place(shared, ends->next);
     ring_release(&queue->name[0], 0);
-    if (ends->next == ENDS_NOT_KNOWN)
-        return;
     for (unsigned i = 1; i <= SHARED_QUEUE_NAME / 8; i++)
         ring_release(&queue->name[i], name.words[i]);
     ring_release(&queue->first, (uint64_t)ends->first);

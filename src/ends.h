@@ -28,8 +28,6 @@
 
 #define ENDS_SUFFIX 16 /* bytes of a key that has the name of a queue: '-', and 15 digits */
 
-#define ENDS_NOT_KNOWN 0 /* as `next`: to be forgotten */
-
 /* What queue, and its ends. */
 struct ends {
     const char *prefix; /* NULL: the one without a name */
@@ -50,7 +48,7 @@ int64_t ends_next(const struct ends *ends, enum dcache_side side);
 /* Fill in what is known of `ends->prefix`. False: nothing. */
 bool ends_find(const struct shared *shared, struct ends *ends);
 
-/* Know it from now on, or no longer; where there is room, for one of a short name. */
+/* Know it from now on, if it has a short name; where there is no room, in the place of another. */
 void ends_set(struct shared *shared, const struct ends *ends);
 
 /* Of all queues, if one has this key, or might have; in any case. */

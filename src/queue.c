@@ -59,27 +59,32 @@ static int tell_ends(struct txn *txn, const char *prefix, enum dcache_side side,
     return 0;
 }
 
-/* The same for who takes the item at a side, or has found none (`row` is empty). What others have stored long ago
- * is pulled from SQLite (Q4), and to push to the memtable in between would mean a drain for each item: so of
- * a queue that has more items it is not known any more. */
+/* The same for who takes the item at a side, or has found none (`row` is empty). */
 static int tell_rest(struct txn *txn, const struct end *end, const struct row *row,
                      struct ends *ends)
 {
-    struct row far = {0};
-    int rc = DCACHE_NOT_FOUND;
+    const struct shared *shared = &txn->cache->store->shared;
+    int64_t number;
+    int rc = 0;
 
-    if (end->whole || !txn->appending || memtable_was_foreign(&txn->cache->store->shared))
+    if (end->whole || !txn->appending || memtable_was_foreign(shared))
         return 0;
-    if (row->rowid != 0)
-        rc = row_queue_key(txn->db, end->prefix, other(end->side), 0, &far);
-    *ends = (struct ends){.prefix = end->prefix, .first = ENDS_FIRST, .next = ENDS_FIRST};
-    if (rc == 0 && far.rowid != row->rowid)
-        ends->next = ENDS_NOT_KNOWN;
-    row_clear(&far);
-    if (rc < 0 && rc != DCACHE_NOT_FOUND)
-        return rc;
-    txn->queue = ends;
-    return 0;
+    *ends = (struct ends){.prefix = end->prefix};
+    if (row->rowid == 0) {
+        ends->first = ends->next = ENDS_FIRST;
+        txn->queue = ends;
+        return 0;
+    }
+    number = ends_number(end->prefix, &row->key);
+    if (!ends_find(shared, ends) || number < ends->first || number >= ends->next)
+        rc = tell_ends(txn, end->prefix, end->side, number, ends);
+    if (end->side == DCACHE_FRONT)
+        ends->first = number + 1;
+    else
+        ends->next = number;
+    ends->sure[end->side] = false;
+    txn->queue = rc == 0 ? ends : NULL;
+    return rc;
 }
 
 static int check_queue(const struct dcache *cache, const char *prefix, enum dcache_side side)
@@ -144,7 +149,7 @@ static int push(dcache *cache, const char *prefix, enum dcache_side side,
                 struct dcache_value *ret_last_key)
 {
     ENTRY_OPTIONS(struct dcache_set_options, options, given);
-    struct txn txn = txn_new(cache);
+    struct txn txn = count == 1 ? txn_single(cache) : txn_new(cache);
     struct ends ends;
     size_t taken = 0;
     int rc = 0;
@@ -280,7 +285,7 @@ static int take_end(dcache *cache, const struct end *end, const struct dcache_ge
         if (rc != HOT_PASS)
             return rc < 0 ? rc : entry_fill(&row, -1, options.flags, ret_entry);
     }
-    txn = txn_new(cache);
+    txn = txn_single(cache);
     rc = txn_begin(&txn);
     if (rc == 0)
         rc = take_row(&txn, end, options.flags, ret_entry);

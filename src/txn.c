@@ -34,6 +34,14 @@ struct txn txn_new(struct dcache *cache)
         .cache = cache, .outer = cache->scope, .patience = os_patience(cache->timeout)};
 }
 
+struct txn txn_single(struct dcache *cache)
+{
+    struct txn txn = txn_new(cache);
+
+    txn.shares = true;
+    return txn;
+}
+
 static struct txn *outermost(struct txn *txn)
 {
     while (txn->outer)
@@ -168,6 +176,19 @@ static void release(struct txn *txn)
     shared_unlock(&store->shared);
 }
 
+/* Closing the connection rolls back too, should the statement itself fail. */
+static void roll_back(struct txn *txn)
+{
+    if (!sqlite3_get_autocommit(txn->db->handle) && run(txn, ROLLBACK) < 0)
+        (void)sqlite3_exec(txn->db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static void end_along(struct txn *txn, bool committed)
+{
+    drain_along_end(txn->along, committed);
+    txn->along = NULL;
+}
+
 /* T4. */
 static int shut_memtable(struct txn *txn)
 {
@@ -176,9 +197,25 @@ static int shut_memtable(struct txn *txn)
 
     if (!memtable_exists(&store->shared) && !atomic_load(&store->watch.rescued))
         return 0;
-    rc = drain_all(store, txn->db, os_until(&txn->patience));
+    rc = txn->shares ? drain_most(store, txn->db, os_until(&txn->patience))
+                     : drain_all(store, txn->db, os_until(&txn->patience));
     txn->appending = rc == 0;
     return rc;
+}
+
+/* T7. If there is too much, once more without it. */
+static int take_along(struct txn *txn)
+{
+    int rc = 0;
+
+    if (txn->shares && txn->appending)
+        rc = drain_along(txn->cache->store, txn->db, &txn->along, &txn->count, &txn->size);
+    if (rc == 0)
+        return 0;
+    txn->shares = false;
+    roll_back(txn);
+    release(txn);
+    return rc == DRAIN_ALONE ? DRAIN_HELD : rc;
 }
 
 /* M8: with both locks held (or no ring), any commit that is not known to the memtable is a reason to ask
@@ -241,6 +278,8 @@ static int begin_once(struct txn *txn)
         settle(txn, true);
     else
         release(txn);
+    if (rc == 0)
+        return take_along(txn);
     if (rc != DRAIN_HELD)
         return rc;
     rc = memtable_lock(&store->shared,
@@ -383,6 +422,7 @@ static int finish_outer(struct txn *txn)
     if (txn->settings_changed)
         store_settings_changed(store, false);
     settle(txn, false);
+    end_along(txn, true);
     if (txn->queue && txn->appending)
         ends_set(&store->shared, txn->queue);
     frames = txn->db->wal_frames;
@@ -444,13 +484,6 @@ int txn_commit(struct txn *txn)
 
 /* ---- undo ---- */
 
-/* Closing the connection rolls back too, should the statement itself fail. */
-static void roll_back(struct txn *txn)
-{
-    if (!sqlite3_get_autocommit(txn->db->handle) && run(txn, ROLLBACK) < 0)
-        (void)sqlite3_exec(txn->db->handle, "ROLLBACK", NULL, NULL, NULL);
-}
-
 static void undo_group(struct txn *txn)
 {
     if (txn->outer)
@@ -477,6 +510,7 @@ void txn_undo(struct txn *txn)
     txn->db->policy_index = 0; /* it may have been made in here */
     if (!txn->outer) {
         roll_back(txn);
+        end_along(txn, false);
         atomic_store(&segment->headroom, 0); /* of what is undone */
         release(txn);
     } else if (sqlite3_get_autocommit(txn->db->handle) || run(txn, ROLLBACK_TO) < 0 ||

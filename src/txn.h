@@ -26,7 +26,10 @@
  *      first operation that is not for there it becomes SQLite's: what was done so far is done once
  *      more (txn_carry). So its locks are taken in the wrong order, and who has taken them in the right
  *      one lets go (DRAIN_HELD). That costs, so what has happened to one transaction of a handle is
- *      expected of more and more of the next. */
+ *      expected of more and more of the next.
+ *  T7  Who changes a single item may share his COMMIT with what is dirty, rather than have that drained by one
+ *      before it. Should he die between COMMIT and memtable_drained(), it is drained once more, and that
+ *      may undo his change: as if he had died a moment before. He has told nobody of it. */
 #ifndef TXN_H
 #define TXN_H
 
@@ -49,9 +52,11 @@ struct txn {
     size_t mark;         /* of an inner one: what of the group was there before */
     struct os_patience patience;
     bool open;
-    bool appending; /* the append lock of the memtable is held */
-    bool aborted;   /* T5; of the outermost */
-    bool new_keys;  /* entry.c: the item stored last had a key that was not there */
+    bool appending;      /* the append lock of the memtable is held */
+    bool shares;         /* T7 ... */
+    struct drain *along; /* ... and this is what is dirty, or NULL */
+    bool aborted;        /* T5; of the outermost */
+    bool new_keys;       /* entry.c: the item stored last had a key that was not there */
     struct made_file *made;
     size_t made_count, made_room;
     char **dropped;
@@ -104,6 +109,7 @@ static inline struct dcache *cache_part(struct dcache *cache, size_t i)
 }
 
 struct txn txn_new(struct dcache *cache);
+struct txn txn_single(struct dcache *cache); /* for the change of a single item: T7 */
 int txn_begin(struct txn *txn);
 int txn_commit(struct txn *txn);
 void txn_end(struct txn *txn);

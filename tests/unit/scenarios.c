@@ -361,6 +361,29 @@ static int pull_small(struct place *p)
     return check_k(dcache_pull(p->cache, "q", DCACHE_FRONT, NULL, &entry), &entry, TEXT("first"));
 }
 
+/* The first is in SQLite, the others are in the memtable, and go there with this one. */
+static void queue_beside_dirty(struct place *p)
+{
+    push(p, "q", dcache_text("first"), 0);
+    push(p, "q", dcache_text("second"), 0);
+    push(p, "q", dcache_text("third"), 0);
+}
+
+static int pull_beside_dirty(struct place *p)
+{
+    static const char *const texts[] = {"first", "second", "third"};
+    struct dcache_entry entry;
+    int rc = pull_small(p);
+
+    faults_off();
+    for (int i = rc == 0; i < 3; i++)
+        assert_int_equal(
+            check_k(dcache_pull(p->cache, "q", DCACHE_FRONT, NULL, &entry), &entry, TEXT(texts[i])),
+            0);
+    assert_int_equal(dcache_pull(p->cache, "q", DCACHE_FRONT, NULL, &entry), DCACHE_NOT_FOUND);
+    return rc;
+}
+
 static int pull_large(struct place *p)
 {
     struct dcache_entry entry;
@@ -623,6 +646,7 @@ const struct scenario scenarios[] = {
     {"push: small", queue, push_small, 0, 0},
     {"push: large", NULL, push_large, 0, 0},
     {"pull: small", queue, pull_small, 0, 0},
+    {"pull: beside what is dirty", queue_beside_dirty, pull_beside_dirty, 0, OWN},
     {"pull: large", queue_of_files, pull_large, 0, 0},
     {"pull: dead ones in the way", obstructed_queue, pull_obstructed, 0, BROKEN},
     {"peek: dead ones in the way", obstructed_queue, peek_obstructed, 0, BROKEN | EITHER},

@@ -99,24 +99,83 @@ static void what_is_in_sqlite_is_pulled_there(void **state)
     dcache_close(c);
 }
 
-/* Each push to the memtable would be a drain of its own for the pull after it. */
-static void of_a_queue_that_is_behind_nothing_is_known(void **state)
+/* While it is behind, who pushes needs no SQLite, and who pulls needs one commit, of both. */
+static void of_a_queue_that_is_behind_the_ends_are_known(void **state)
 {
     dcache *c = open_hot(state);
+    uint64_t commits;
 
     for (int n = 1; n <= 3; n++)
         must_push(c, "q", DCACHE_BACK, n);
     assert_int_equal(drain_wait(c->store, os_deadline(5)), 0);
-    assert_int_equal(pull(c, "q", DCACHE_FRONT), 1);
-    assert_false(is_known(c, "q"));
-    assert_int_equal(pull(c, "q", DCACHE_BACK), 3);
-    assert_false(is_known(c, "q"));
-    assert_int_equal(pull(c, "q", DCACHE_BACK), 2);
-    assert_true(is_known(c, "q"));
-    must_push(c, "q", DCACHE_BACK, 4);
-    assert_int_equal(dcache_push_many(c, "q", DCACHE_BACK, NULL, 0, NULL), 0);
-    assert_int_equal(pull(c, "q", DCACHE_FRONT), 4);
+    for (int n = 4; n <= 40; n++) {
+        assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0); /* no helper either */
+        must_push(c, "q", DCACHE_BACK, n);
+        assert_true(memtable_dirty(&c->store->shared) > 0);
+        commits = watch_commits(&c->store->watch) >> 32;
+        shared_unlock(&c->store->shared);
+        assert_int_equal(pull(c, "q", DCACHE_FRONT), n - 3);
+        assert_true((watch_commits(&c->store->watch) >> 32) - commits <= 1 + (n == 4));
+        assert_int_equal(memtable_dirty(&c->store->shared), 0);
+        assert_true(is_known(c, "q"));
+    }
+    must_push(c, "q", DCACHE_FRONT, 0);
+    assert_int_equal(pull(c, "q", DCACHE_BACK), 40);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 0);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 38);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 39);
     assert_int_equal(pull(c, "q", DCACHE_FRONT), -1);
+    dcache_close(c);
+}
+
+/* T7. What went along is brought once more, and is there once; what was pulled is not there again. */
+static void who_dies_between_commit_and_saying_so_has_lost_nothing(void **state)
+{
+    dcache *c = open_hot(state);
+    struct shared_memtable *m = &c->store->shared.segment->memtable;
+    uint64_t drained;
+
+    must_push(c, "q", DCACHE_BACK, 1);
+    must_push(c, "q", DCACHE_BACK, 2);
+    assert_int_equal(drain_wait(c->store, os_deadline(5)), 0);
+    assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0);
+    drained = atomic_load(&m->drained);
+    must_push(c, "q", DCACHE_BACK, 3);
+    must_push(c, "q", DCACHE_BACK, 4);
+    assert_int_equal(pull(c, "q", DCACHE_BACK), 4);
+    must_push(c, "q", DCACHE_BACK, 5);
+    shared_unlock(&c->store->shared);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 1);
+    assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0);
+    atomic_store(&m->drained, drained);
+    shared_unlock(&c->store->shared);
+    assert_int_equal(drain_wait(c->store, os_deadline(5)), 0);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 2);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 3);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), 5);
+    assert_int_equal(pull(c, "q", DCACHE_FRONT), -1);
+    dcache_close(c);
+}
+
+/* Whether the row that goes came along with the commit that removes it or not. */
+static void a_change_shares_its_commit_with_what_is_dirty(void **state)
+{
+    dcache *c = open_hot(state);
+    struct dcache_entry entry;
+
+    for (int n = 0; n < 200; n++) {
+        assert_int_equal(dcache_set(c, TEXT("k"), INT(n), NULL), 0);
+        assert_int_equal(dcache_set(c, TEXT("other"), INT(n), NULL), 0);
+        assert_int_equal(dcache_set(c, TEXT("k"), INT(-n), SET(.flags = DCACHE_PINNED)), 0);
+        assert_true(get_is(c, TEXT("k"), INT(-n)));
+        assert_true(get_is(c, TEXT("other"), INT(n)));
+        assert_int_equal(dcache_popitem(c, DCACHE_BACK, NULL, &entry), 0);
+        assert_int_equal(entry.value.integer, n);
+        dcache_entry_clear(&entry);
+        assert_int_equal(dcache_contains(c, TEXT("other")), DCACHE_NOT_FOUND);
+        assert_int_equal(dcache_delete(c, TEXT("k")), 0);
+        assert_int_equal(dcache_contains(c, TEXT("k")), DCACHE_NOT_FOUND);
+    }
     dcache_close(c);
 }
 
@@ -457,7 +516,9 @@ int main(void)
         TEST(queues_need_no_sqlite_once_their_ends_are_known),
         TEST(what_is_in_sqlite_is_pulled_there),
         TEST(what_is_being_drained_is_pulled_in_sqlite),
-        TEST(of_a_queue_that_is_behind_nothing_is_known),
+        TEST(of_a_queue_that_is_behind_the_ends_are_known),
+        TEST(who_dies_between_commit_and_saying_so_has_lost_nothing),
+        TEST(a_change_shares_its_commit_with_what_is_dirty),
         TEST(numbers_are_those_that_sqlite_would_give),
         TEST(numbers_are_next_to_an_item),
         TEST(who_writes_to_an_item_otherwise_makes_it_forgotten),
