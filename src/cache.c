@@ -48,6 +48,8 @@ static int put_once(dcache *cache, int routed, const struct dcache_value *key,
     if (rc == 0)
         rc = item_key(&item, cache->store, key);
     if (rc == 0)
+        txn_about(&txn, &item.row.key, item.row.raw);
+    if (rc == 0)
         rc = txn_begin(&txn);
     if (rc < 0)
         goto done;
@@ -319,6 +321,7 @@ int dcache_touch(dcache *cache, const struct dcache_value *key,
                        &txn.patience);
     if (rc != HOT_PASS)
         return rc;
+    txn_about(&txn, &item.row.key, item.row.raw);
     rc = txn_begin(&txn);
     if (rc == 0)
         rc = find_live(&txn, &item, DCACHE_NO_VALUE, &row, &fd);
@@ -563,6 +566,7 @@ int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcac
         *ret_value = sum;
     if (rc != HOT_PASS)
         return rc;
+    txn_about(&txn, &item.row.key, item.row.raw);
     rc = txn_begin(&txn);
     if (rc < 0)
         goto done;
@@ -615,6 +619,8 @@ int dcache_pop(dcache *cache, const struct dcache_value *key,
         rc = 0;
     }
     if (rc == 0)
+        txn_about(&txn, &item.row.key, item.row.raw);
+    if (rc == 0)
         rc = txn_begin(&txn);
     if (rc == 0)
         rc = find_live(&txn, &item, options.flags, &row, &fd);
@@ -640,6 +646,7 @@ int dcache_delete(dcache *cache, const struct dcache_value *key)
         rc = hot_remove(cache, &item, NULL, &txn.patience);
     if (rc != HOT_PASS)
         return rc;
+    txn_about(&txn, &item.row.key, item.row.raw);
     rc = txn_begin(&txn);
     if (rc == 0)
         rc = find_live(&txn, &item, DCACHE_NO_VALUE, &row, &fd);

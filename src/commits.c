@@ -41,6 +41,15 @@ void memtable_settle_queue(struct shared *shared, uint64_t commits)
     ring_release(&m->known, commits);
 }
 
+void memtable_settle_key(struct shared *shared, const struct memtable_key *key, bool queue,
+                         uint64_t commits)
+{
+    if (!queue)
+        ends_forget(shared, key);
+    memtable_unlist(shared, key);
+    ring_release(&ring_state(shared)->known, commits);
+}
+
 void memtable_settle(struct shared *shared, uint64_t commits)
 {
     ends_forget_all(shared);

@@ -22,6 +22,15 @@ _Static_assert(SLICE + MEMTABLE_GROUP_MOST <= SLICE_MOST, "see memtable_slice()"
 enum { BEGIN = DB_DRAIN_STATEMENTS, COMMIT, ROLLBACK };
 _Static_assert((int)ROLLBACK < DB_STATEMENTS, "see db.h");
 
+/* A record that became a row. */
+struct brought {
+    uint64_t position;
+    int64_t rowid;
+    int64_t note;  /* what was read of it had this id before, */
+    int64_t count; /* and has become part of the row */
+    double time;
+};
+
 struct drain {
     struct store *store;
     struct shared *table; /* where the records are */
@@ -31,9 +40,7 @@ struct drain {
     double soonest;      /* expiry of any row, or before; 0: not known */
     size_t rows, files;
     struct memtable_slice part;
-    uint64_t position[SLICE_MOST];         /* of the record that became a row ... */
-    int64_t rowid[SLICE_MOST];             /* ... with this id */
-    int64_t note[SLICE_MOST];              /* ... and before that, for notes, this one */
+    struct brought brought[SLICE_MOST];
     char *file[SLICE_MOST + EXPIRED_MOST]; /* of a row that was replaced or removed */
 };
 
@@ -160,17 +167,17 @@ static int remove_row(struct drain *d, const struct row *row)
 }
 
 /* What was read while the row had no id. */
-static void add_notes(struct drain *d, const struct memtable_record *record, struct row *row)
+static void add_notes(struct drain *d, const struct memtable_record *record, struct row *row,
+                      struct brought *brought)
 {
-    int64_t count;
-    double time;
-
+    brought->note = drain_note_id(record->hash);
+    brought->count = 0;
     if (d->store->settings.policy < POLICY_USED || row_is_pinned(row) ||
-        !shared_take_access_of(&d->store->shared, drain_note_id(record->hash), &time, &count))
+        !shared_take_access_of(&d->store->shared, brought->note, &brought->time, &brought->count))
         return;
-    row->access_count = os_plus(row->access_count, count);
-    if (time > row->access_time)
-        row->access_time = time;
+    row->access_count = os_plus(row->access_count, brought->count);
+    if (brought->time > row->access_time)
+        row->access_time = brought->time;
 }
 
 /* The name of the queue that has a key, to be freed; NULL: the one without a name. */
@@ -211,6 +218,7 @@ static int renumber(struct drain *d, struct row *row)
 
 static int apply(struct drain *d, const struct memtable_record *record)
 {
+    struct brought *brought = &d->brought[d->rows];
     struct row row = record->row;
     int64_t initial = 0;
     bool late;
@@ -224,17 +232,16 @@ static int apply(struct drain *d, const struct memtable_record *record)
         return remove_row(d, &row);
     if (!(record->flags & MEMTABLE_COUNTED) && !row_is_pinned(&row))
         rc = drain_initial_count(d->db, (enum policy)d->store->settings.policy, 0, &initial);
-    row.access_count = os_plus(row.access_count, initial);
-    add_notes(d, record, &row);
-    if (rc == 0)
-        rc = store_row(d, &row, &d->rowid[d->rows]);
     if (rc < 0)
         return rc;
-    if (row.expire_time < d->soonest)
+    row.access_count = os_plus(row.access_count, initial);
+    brought->position = record->position;
+    add_notes(d, record, &row, brought);
+    d->rows++;
+    rc = store_row(d, &row, &brought->rowid);
+    if (rc == 0 && row.expire_time < d->soonest)
         d->soonest = row.expire_time;
-    d->note[d->rows] = drain_note_id(record->hash);
-    d->position[d->rows++] = record->position;
-    return 0;
+    return rc;
 }
 
 /* ---- what goes with it ---- */
@@ -269,10 +276,10 @@ static int remove_victim(struct drain *d, struct victim *v)
 static int64_t own_row(const struct drain *d, const struct memtable_record *record, uint64_t at)
 {
     if (record->kind == MEMTABLE_PRESENT && d->rows > 0)
-        return d->rowid[d->rows - 1];
+        return d->brought[d->rows - 1].rowid;
     for (size_t i = d->rows; i > 0; i--)
-        if (d->position[i - 1] == at)
-            return d->rowid[i - 1];
+        if (d->brought[i - 1].position == at)
+            return d->brought[i - 1].rowid;
     return 0;
 }
 
@@ -357,15 +364,15 @@ static int settle(struct drain *d, bool appending)
 
 /* What was read between the statement and now. (By whom has seen the record before, and notes it later
  * still, a read is lost.) */
-static void move_notes(struct drain *d, size_t i)
+static void move_notes(struct drain *d, const struct brought *brought)
 {
     struct shared *shared = &d->store->shared;
     int64_t count;
     double time;
 
     if (d->store->settings.policy >= POLICY_USED &&
-        shared_take_access_of(shared, d->note[i], &time, &count))
-        (void)shared_note_access(shared, d->rowid[i], time, (uint32_t)count);
+        shared_take_access_of(shared, brought->note, &time, &count))
+        (void)shared_note_access(shared, brought->rowid, time, (uint32_t)count);
 }
 
 static void note_commit(struct drain *d, uint64_t before)
@@ -380,9 +387,16 @@ static void note_commit(struct drain *d, uint64_t before)
 /* It is in SQLite, or (`!committed`) it is not. */
 static void end_slice(struct drain *d, bool committed)
 {
-    for (size_t i = 0; committed && i < d->rows; i++) {
-        memtable_set_rowid(d->table, d->position[i], d->rowid[i]);
-        move_notes(d, i);
+    for (size_t i = 0; i < d->rows; i++) {
+        const struct brought *brought = &d->brought[i];
+
+        if (committed) {
+            memtable_set_rowid(d->table, brought->position, brought->rowid);
+            move_notes(d, brought);
+        } else if (brought->count > 0) {
+            (void)shared_note_access(&d->store->shared, brought->note, brought->time,
+                                     (uint32_t)brought->count);
+        }
     }
     if (committed)
         memtable_drained(d->table, d->part.end);

@@ -174,6 +174,7 @@ int item_store(struct item *item, struct txn *txn, int64_t *ret_rowid)
         return rc;
     if (small && !txn->new_keys) {
         rc = row_overwrite(txn->db, row, ret_rowid);
+        txn->changes += rc == 0;
         if (rc != DCACHE_NOT_FOUND)
             return rc;
     }
@@ -183,6 +184,7 @@ int item_store(struct item *item, struct txn *txn, int64_t *ret_rowid)
         return rc;
     txn->new_keys = false;
     rc = small ? row_overwrite(txn->db, row, ret_rowid) : DCACHE_NOT_FOUND;
+    txn->changes += rc == 0;
     return rc == DCACHE_NOT_FOUND ? replace_after_look(item, txn, ret_rowid) : rc;
 }
 

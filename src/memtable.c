@@ -262,6 +262,22 @@ static void list(const struct shared *shared, const struct memtable_key *key, ui
         ring_release(place, ring_slot(key->hash, position));
 }
 
+void memtable_unlist(struct shared *shared, const struct memtable_key *key)
+{
+    uint64_t capacity = ring_capacity(shared);
+    ring_word *bucket = ring_bucket(shared, key->hash, capacity);
+
+    for (int i = 0; i < RING_BUCKET; i++) {
+        uint64_t slot = ring_load(&bucket[i]);
+        struct ring_header h;
+        bool gone;
+
+        if (slot != 0 && slot >> RING_SHIFT == key->hash >> RING_SHIFT &&
+            ring_match(shared, ring_position(slot), capacity, key, &h, &gone))
+            ring_release(&bucket[i], 0);
+    }
+}
+
 static void drop_ring(struct shared_memtable *m)
 {
     atomic_store(&m->capacity, 0);

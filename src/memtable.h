@@ -17,16 +17,17 @@
  *  M4  A reader who finds a record of a group waits until `visible` is behind it: then all of the group is
  *      listed. `visible` is moved over a group as a whole, by whoever repairs too, and no slice of a
  *      drain ends in one. What is published alone is whole once it is listed.
- *  M5  `head` moves over records that are in SQLite only, and their slots are cleared. So what is not
- *      in the index has not been written since it was in SQLite last.
+ *  M5  `head` moves over records that are in SQLite only, and their slots are cleared; so is that of a key
+ *      whose row was changed there. So what is not in the index has not been written since it was in
+ *      SQLite last.
  *  M6  `head` moves, then memory is overwritten; a reader copies, then looks at `head` again.
  *  M7  A record before `floor`, and any record while SQLite's commit counter is not `known`, is not
  *      taken at its word: a clean one counts for nothing, a dirty one yields to a later row.
  *      Later by store_time, which therefore never goes back from one record to the next, whoever
  *      waited between taking the time and the lock (memtable_time).
  *  M8  `known` follows the counter under the write lock only: after a drain as it is, since a drain
- *      changes nothing that anybody can see; after any other commit, or one that is not ours, `floor`
- *      moves to `tail` before.
+ *      changes nothing that anybody can see; after one that changed the row of a single key, that key is
+ *      taken from the index before; after any other, or one that is not ours, `floor` moves to `tail`.
  *  M9  What was read from SQLite is appended (clean) only if meanwhile nobody has committed to SQLite
  *      and the key has not been written. */
 #ifndef MEMTABLE_H
@@ -122,6 +123,9 @@ bool memtable_is_past(const struct shared *shared, double time);
 /* Whether a key may get a clean record: it has none, or one that counts for nothing. */
 bool memtable_may_keep(struct shared *shared, const struct memtable_key *key);
 
+/* Take a key from the index: SQLite knows (M5). */
+void memtable_unlist(struct shared *shared, const struct memtable_key *key);
+
 /* Bytes that a row takes in the ring; whether that is a reasonable part of it. */
 uint64_t memtable_bytes(const struct row *row);
 bool memtable_fits(const struct shared *shared, const struct row *row);
@@ -136,6 +140,11 @@ void memtable_inherit(struct shared *shared);
 
 /* M8: somebody has committed to SQLite who was no drain. Under both locks. */
 void memtable_settle(struct shared *shared, uint64_t commits);
+
+/* The same, of the row of a single key (of a queue, by a push or pull), with nothing dirty: what is known of
+ * others stays. */
+void memtable_settle_key(struct shared *shared, const struct memtable_key *key, bool queue,
+                         uint64_t commits);
 
 /* The same of a push or pull: where the other queues end, is known still (Q2 of ends.h). */
 void memtable_settle_queue(struct shared *shared, uint64_t commits);

@@ -169,6 +169,8 @@ static int push(dcache *cache, const char *prefix, enum dcache_side side,
         rc = txn_begin(&txn);
         if (rc == 0)
             rc = store_items(&txn, prefix, side, items, count, rowids, ret_last_key);
+        if (rc == 0 && count == 1)
+            txn_about(&txn, &items[0].row.key, items[0].row.raw);
         if (rc == 0 && count > 0)
             rc = tell_ends(&txn, prefix, side, ends_number(prefix, ret_last_key), &ends);
         if (rc == 0)
@@ -257,6 +259,7 @@ static int take_row(struct txn *txn, const struct end *end, unsigned flags,
         os_close(fd);
         rc = told;
     } else if (rc == 0) {
+        txn_about(txn, &row.key, row.raw);
         rc = entry_take(txn, &row, fd, flags, ret_entry);
     } else if (rc == DCACHE_NOT_FOUND) {
         int committed = txn_commit(txn);

@@ -1,13 +1,8 @@
 /* txn.c - transactions and the files that hang on them. See txn.h for the invariants. */
 #include "txn.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 
-/* SQLite's default is 1000. Whoever checkpoints makes all others wait for the disk, so not too often;
- * but the log's hash table gets slow when one page is in it thousands of times. */
-#define CHECKPOINT_FRAMES 2000
-#define CHECKPOINT_PATIENCE (100 * OS_MS)
 #define FLUSH_ACCESSES 256 /* notes that a writer takes along */
 #define FLUSH_STATISTICS 1000
 #define CARRY_LEAST 4 /* transactions that begin in SQLite after one had to go there */
@@ -40,6 +35,13 @@ struct txn txn_single(struct dcache *cache)
 
     txn.shares = true;
     return txn;
+}
+
+void txn_about(struct txn *txn, const struct dcache_value *key, int raw)
+{
+    txn->about_key = !txn->outer;
+    if (txn->about_key)
+        txn->key = memtable_key(key, raw);
 }
 
 static struct txn *outermost(struct txn *txn)
@@ -218,6 +220,13 @@ static int take_along(struct txn *txn)
     return rc == DRAIN_ALONE ? DRAIN_HELD : rc;
 }
 
+/* Whether the commit, just now, has changed the rows of a single key at most, as far as anybody can see. */
+static bool is_of_one_key(const struct txn *txn, uint64_t commits, uint64_t known)
+{
+    return txn->about_key && txn->appending && txn->changes <= 1 && txn->evictions == 0 &&
+           !txn->settings_changed && commits >> 32 == (known >> 32) + 1;
+}
+
 /* M8: with both locks held (or no ring), any commit that is not known to the memtable is a reason to ask
  * SQLite. */
 static void settle(struct txn *txn, bool foreign)
@@ -231,7 +240,9 @@ static void settle(struct txn *txn, bool foreign)
     if (commits == known)
         return;
     (void)memtable_time(shared, os_now()); /* what comes now is later than these rows */
-    if (txn->queue && !foreign && txn->evictions == 0)
+    if (!foreign && is_of_one_key(txn, commits, known))
+        memtable_settle_key(shared, &txn->key, txn->queue != NULL, commits);
+    else if (txn->queue && !foreign && txn->evictions == 0)
         memtable_settle_queue(shared, commits);
     else
         memtable_settle(shared, commits);
@@ -363,41 +374,6 @@ int txn_begin(struct txn *txn)
 
 /* ---- commit ---- */
 
-/* Under the lock, T4; but most of the time that it takes goes by in waiting for the disk to have the
- * log, and for that the others need not wait: it is brought there before, without the lock. Opening
- * and closing the log is harmless, since SQLite has no locks on that file. */
-void txn_checkpoint(struct store *store, int wal_frames)
-{
-    struct shared_segment *segment = store->shared.segment;
-    int64_t now = os_monotonic(), since = atomic_load(&segment->checkpointing);
-    int64_t age = os_minus(now, since);
-    struct db *db;
-    int log;
-
-    if (wal_frames < CHECKPOINT_FRAMES || store->shared.fd < 0)
-        return;
-    /* One process at a time; one that died at it is forgotten after a while. */
-    if ((since != 0 && age >= 0 && age < CHECKPOINT_PATIENCE) ||
-        !atomic_compare_exchange_strong(&segment->checkpointing, &since, now))
-        return;
-    if (store->settings.synchronous > 0) {
-        log = os_openat(store->files.dir, DB_NAME "-wal", O_RDWR | O_NOFOLLOW, 0);
-        if (log >= 0)
-            (void)os_fdatasync(log); /* SQLite does it once more, and heeds the answer */
-        os_close(log);
-    }
-    /* Whatever fails here, the next commit tries again. */
-    if (shared_lock(&store->shared, os_monotonic() + CHECKPOINT_PATIENCE) == 0) {
-        if (store_borrow(store, 0, &db) == 0) {
-            db_checkpoint(db);
-            schema_map(db, &store->settings);
-            store_return(store, db);
-        }
-        shared_unlock(&store->shared);
-    }
-    atomic_store(&segment->checkpointing, 0);
-}
-
 static int finish_outer(struct txn *txn)
 {
     struct store *store = txn->cache->store;
@@ -406,8 +382,10 @@ static int finish_outer(struct txn *txn)
 
     if (rc == 0)
         rc = settings_counter_add(txn->db, "evictions", txn->evictions);
-    if (rc == 0 && atomic_load(&segment->accesses) >= FLUSH_ACCESSES)
+    if (rc == 0 && atomic_load(&segment->accesses) >= FLUSH_ACCESSES) {
+        txn->about_key = false;
         rc = txn_flush_accesses(txn);
+    }
     if (rc == 0 &&
         (atomic_load(&segment->timeouts) > 0 || atomic_load(&segment->damaged) > 0 ||
          atomic_load(&segment->hits) + atomic_load(&segment->misses) >= FLUSH_STATISTICS))
@@ -421,8 +399,8 @@ static int finish_outer(struct txn *txn)
     hand_over_left(txn);
     if (txn->settings_changed)
         store_settings_changed(store, false);
-    settle(txn, false);
     end_along(txn, true);
+    settle(txn, false);
     if (txn->queue && txn->appending)
         ends_set(&store->shared, txn->queue);
     frames = txn->db->wal_frames;
@@ -634,6 +612,7 @@ int txn_insert(struct txn *txn, const struct row *row, int64_t *ret_rowid)
     int rc = row_insert(txn->db, row, ret_rowid);
 
     if (rc == 0) {
+        txn->changes++;
         txn->count++;
         txn->size = os_plus(txn->size, row->size);
     }
@@ -644,6 +623,7 @@ int txn_replace(struct txn *txn, const struct row *old, const struct row *row)
 {
     int rc = row_update(txn->db, old->rowid, row);
 
+    txn->changes++;
     if (rc == 0)
         rc = drop_file(txn, old->filename);
     if (rc == 0)
@@ -656,6 +636,7 @@ int txn_forget(struct txn *txn, int64_t rowid, int64_t size)
     int rc = row_delete(txn->db, rowid);
 
     if (rc == 0) {
+        txn->changes++;
         txn->count--;
         txn->size = os_minus(txn->size, size);
     }

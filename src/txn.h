@@ -65,6 +65,9 @@ struct txn {
     int64_t evictions;
     struct left_batch *left; /* for the owner of the handle, once this is committed */
     bool settings_changed;
+    struct memtable_key key;  /* of the single item that it changes, if `about_key`, ... */
+    bool about_key;           /* ... since who reads others need not know of it: M8 */
+    int changes;              /* of rows */
     const struct ends *queue; /* of a push or pull: where its queue ends now, for ends_set() */
     uint64_t hits, misses, timeouts, damaged; /* taken from the segment: back they go if undone */
     bool
@@ -112,6 +115,8 @@ struct txn txn_new(struct dcache *cache);
 struct txn txn_single(struct dcache *cache); /* for the change of a single item: T7 */
 int txn_begin(struct txn *txn);
 int txn_commit(struct txn *txn);
+void txn_about(struct txn *txn, const struct dcache_value *key,
+               int raw); /* as stored, until the end */
 void txn_end(struct txn *txn);
 
 /* T5: whether SQLite has rolled everything back by itself. */

@@ -18,7 +18,7 @@ evict check route pair
 handover
 entry bell
 read notes
-replay
+replay checkpoint
 txn
 drain
 refresh

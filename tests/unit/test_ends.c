@@ -255,7 +255,8 @@ static void other_keys_do_not(void **state)
     dcache_close(c);
 }
 
-static void a_commit_to_sqlite_makes_all_forgotten_but_that_of_a_queue(void **state)
+/* But of which nobody knows what it changes. */
+static void a_commit_to_sqlite_makes_all_forgotten(void **state)
 {
     dcache *c = open_hot(state);
 
@@ -270,8 +271,14 @@ static void a_commit_to_sqlite_makes_all_forgotten_but_that_of_a_queue(void **st
     assert_true(is_known(c, "a"));
     assert_int_equal(pull(c, "b", DCACHE_FRONT), 3);
     assert_int_equal(dcache_set(c, TEXT("k"), VALUE(large('f')), NULL), 0);
+    assert_true(is_known(c, "a"));
+    assert_int_equal(dcache_rename(c, TEXT("k"), TEXT("l")), 0);
     assert_false(is_known(c, "a"));
     must_push(c, "a", DCACHE_BACK, 2);
+    assert_true(is_known(c, "a"));
+    assert_int_equal(dcache_set(c, TEXT("a-500000000000002"), VALUE(large('f')), NULL), 0);
+    assert_false(is_known(c, "a"));
+    assert_int_equal(dcache_delete(c, TEXT("a-500000000000002")), 0);
     assert_int_equal(pull(c, "a", DCACHE_BACK), 2);
     assert_int_equal(pull(c, "a", DCACHE_BACK), 1);
     dcache_close(c);
@@ -523,7 +530,7 @@ int main(void)
         TEST(numbers_are_next_to_an_item),
         TEST(who_writes_to_an_item_otherwise_makes_it_forgotten),
         TEST(other_keys_do_not),
-        TEST(a_commit_to_sqlite_makes_all_forgotten_but_that_of_a_queue),
+        TEST(a_commit_to_sqlite_makes_all_forgotten),
         TEST(what_a_transaction_pushes_has_its_place),
         TEST(what_expires_is_left_out),
         TEST(gaps_at_the_ends_are_stepped_over),

@@ -167,6 +167,62 @@ static void what_expires_at_once_keeps_its_place(void **state)
     dcache_close(c);
 }
 
+static uint64_t floor_of(const dcache *c)
+{
+    return atomic_load(&c->store->shared.segment->memtable.floor);
+}
+
+/* Of others, what is known stays so (M8). */
+static void a_commit_about_one_key_is_about_that_one(void **state)
+{
+    dcache *c = open_hot(state, 1 << 20);
+    struct dcache_entry entry;
+    uint64_t before;
+
+    assert_int_equal(dcache_set(c, TEXT("a"), INT(1), NULL), 0);
+    assert_int_equal(dcache_set(c, TEXT("b"), INT(2), NULL), 0);
+    assert_int_equal(drain_wait(c->store, os_deadline(5)), 0);
+    before = floor_of(c);
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(dcache_set(c, TEXT("a"), VALUE(large('x')), NULL), 0);
+        assert_true(get_is(c, TEXT("a"), VALUE(large('x'))));
+        assert_true(get_is(c, TEXT("b"), INT(i + 2)));
+        assert_int_equal(dcache_set(c, TEXT("b"), INT(i + 3), NULL), 0);
+        assert_int_equal(dcache_touch(c, TEXT("a"), SET(.expire = 60)), 0);
+        assert_int_equal(dcache_pop(c, TEXT("a"), NULL, &entry), 0);
+        dcache_entry_clear(&entry);
+        assert_int_equal(dcache_contains(c, TEXT("a")), DCACHE_NOT_FOUND);
+        assert_int_equal(dcache_set(c, TEXT("a"), INT(i), SET(.flags = DCACHE_PINNED)), 0);
+        assert_true(get_is(c, TEXT("a"), INT(i)));
+        assert_int_equal(dcache_incr(c, TEXT("a"), NULL, NULL, NULL), 0);
+        assert_true(get_is(c, TEXT("a"), INT(i + 1)));
+        assert_int_equal(dcache_delete(c, TEXT("a")), 0);
+        assert_int_equal(dcache_contains(c, TEXT("a")), DCACHE_NOT_FOUND);
+        assert_true(floor_of(c) == before);
+    }
+    assert_int_equal(dcache_set(c, TEXT("a"), VALUE(large('x')), NULL), 0);
+    assert_int_equal(dcache_rename(c, TEXT("a"), TEXT("c")), 0);
+    assert_true(floor_of(c) > before);
+    dcache_close(c);
+}
+
+/* What was read of an item that was about to go along with a change, which then was none. */
+static void what_was_read_is_noted_though_nothing_is_changed(void **state)
+{
+    dcache *c = open_with(((struct place *)*state)->dir, 5, "memtable_size", INT(1 << 20),
+                          "eviction_policy", TEXT("least-frequently-used"), NULL);
+    struct dcache_entry entry;
+
+    assert_int_equal(dcache_set(c, TEXT("a"), INT(1), NULL), 0);
+    assert_true(get_is(c, TEXT("a"), INT(1)));
+    assert_int_equal(dcache_touch(c, TEXT("b"), NULL), DCACHE_NOT_FOUND);
+    assert_int_equal(dcache_pull(c, "q", DCACHE_FRONT, NULL, &entry), DCACHE_NOT_FOUND);
+    dcache_close(c);
+    assert_int_equal(
+        sql_number(((struct place *)*state)->dir, "SELECT access_count FROM Cache WHERE key = 'a'"),
+        1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +235,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(hurry_is_over_once_everything_is_drained, place_make,
                                         place_remove),
         cmocka_unit_test_setup_teardown(ring_grows_for_who_only_reads, place_make, place_remove),
+        cmocka_unit_test_setup_teardown(a_commit_about_one_key_is_about_that_one, place_make,
+                                        place_remove),
+        cmocka_unit_test_setup_teardown(what_was_read_is_noted_though_nothing_is_changed,
+                                        place_make, place_remove),
         cmocka_unit_test_setup_teardown(what_expires_at_once_keeps_its_place, place_make,
                                         place_remove),
     };
