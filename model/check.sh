@@ -16,6 +16,7 @@ sound memtable 5
 sound memtable 6
 sound memtable 7
 sound memtable 8
+sound memtable 9
 caught memtable 1 LIST_FIRST
 caught memtable 2 NO_REPAIR
 caught memtable 2 NO_WAIT_VISIBLE
@@ -33,6 +34,10 @@ caught memtable 1 KEEP_LISTED
 caught memtable 4 KEEP_COMMITTED
 caught memtable 5 FOREIGN_IGNORED
 caught memtable 5 NO_YIELD
+caught memtable 9 SLOT_FIRST
+caught memtable 9 SINGLE_LISTED
+caught memtable 9 SINGLE_KNOWN_FIRST
+caught memtable 9 SINGLE_DRAINED_FIRST
 sound handover 1
 sound handover 2
 caught handover 1 NO_SETTLING

@@ -143,17 +143,8 @@ inline settle() {
 #define PUBLISHED visible
 #endif
 
-/* ---- drain: under sqlite_lock; `most_left` is the target ---- */
-inline drain(target) {
-    atomic { db_lock == NOBODY -> db_lock = _pid };
-    may_die();
-#if SCENARIO == 5
-    if
-    :: commits != known && append_lock != _pid -> lock_append(); settle(); unlock_append()
-    :: commits != known && append_lock == _pid -> settle()
-    :: else
-    fi;
-#endif
+/* ---- a slice, up to `target`, becomes new0 and new1 ---- */
+inline apply(target) {
     new0 = db[0]; new1 = db[1];
     at = drained;
     do
@@ -191,7 +182,21 @@ inline drain(target) {
             at++; key = 0; s = 0
         }
     :: else -> break
-    od;
+    od
+}
+
+/* ---- drain: under sqlite_lock ---- */
+inline drain(target) {
+    atomic { db_lock == NOBODY -> db_lock = _pid };
+    may_die();
+#if SCENARIO == 5 || SCENARIO == 9
+    if
+    :: commits != known && append_lock != _pid -> lock_append(); settle(); unlock_append()
+    :: commits != known && append_lock == _pid -> settle()
+    :: else
+    fi;
+#endif
+    apply(target);
     may_die();
 #ifdef SEED_DRAINED_FIRST
     drained = target;
@@ -345,6 +350,55 @@ died:
     running--
 }
 
+#if SCENARIO == 9
+/* A change of one key in SQLite, which shares its COMMIT with what is dirty: T7, and the last of M8. */
+proctype single() {
+    byte most, n, new0, new1, at, key, s, goal, v;
+
+    lock_sqlite();
+    may_die();
+    lock_append();
+    may_die();
+    atomic { db_lock == NOBODY -> db_lock = _pid };
+    may_die();
+    settle();
+    goal = tail;
+    apply(goal);
+    may_die();
+#ifdef SEED_SINGLE_DRAINED_FIRST
+    drained = goal;
+    may_die();
+#endif
+    atomic {
+        d_step { v = version + 1; version = v; wrote1[v] = true };
+        committed(new0, v);
+        db_lock = NOBODY
+    };
+    may_die();
+    drained = goal;
+    may_die();
+#ifdef SEED_SINGLE_KNOWN_FIRST
+    known++;
+    may_die();
+#endif
+#ifndef SEED_SINGLE_LISTED
+    slot[1] = 0;
+    may_die();
+#endif
+#ifndef SEED_SINGLE_KNOWN_FIRST
+    known++;
+#endif
+    unlock_append();
+    unlock_sqlite();
+    d_step {
+        if :: v > acknowledged[1] -> acknowledged[1] = v :: else fi;
+        new0 = 0; new1 = 0; at = 0; goal = 0
+    };
+died:
+    running--
+}
+#endif
+
 #if SCENARIO == 5
 /* Diskcache 5.6.3: BEGIN IMMEDIATE, a row, COMMIT. */
 proctype foreign() {
@@ -373,7 +427,14 @@ inline read(k, result) {
     least = acknowledged[k];
     do
     ::  d_step { counter = commits; doubt = false };
+        /* M7: SQLite may know better. `known` first, then the slot, and then `floor`. */
+#if !defined(SEED_FLOOR_FIRST) && !defined(SEED_FOREIGN_IGNORED) && !defined(SEED_SLOT_FIRST)
+        if :: counter != known -> doubt = true :: else fi;
+#endif
         s = slot[k];
+#ifdef SEED_SLOT_FIRST
+        if :: counter != known -> doubt = true :: else fi;
+#endif
         if
         :: s == 0 -> ask_sqlite(k, result); break
         :: else
@@ -399,17 +460,11 @@ inline read(k, result) {
 #endif
             assert(key == k);
             d_step { clean = clean || s - 1 < drained; key = 0 };
-            /* M7: SQLite may know better. `known` first, then `floor`. */
-#ifdef SEED_FLOOR_FIRST
-            if :: s - 1 < floor -> doubt = true :: else fi;
-            if :: counter != known -> doubt = true :: else fi;
-#else
-#ifndef SEED_FOREIGN_IGNORED
-            if :: counter != known -> doubt = true :: else fi;
-#endif
 #ifndef SEED_FLOOR_IGNORED
             if :: s - 1 < floor -> doubt = true :: else fi;
 #endif
+#ifdef SEED_FLOOR_FIRST
+            if :: counter != known -> doubt = true :: else fi;
 #endif
             if
             :: doubt && clean -> ask_sqlite(k, result)
@@ -554,6 +609,8 @@ init {
         running = 2; run writer(false, 4); run drainer(3);
 #elif SCENARIO == 8 /* a ring that is always full */
         running = 3; run writer(false, 3); run transaction(); run keeper();
+#elif SCENARIO == 9 /* a single change in SQLite, with what is dirty */
+        running = 3; run writer(false, 2); run single(); run keeper();
 #endif
         run last()
     }

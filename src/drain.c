@@ -81,11 +81,6 @@ int drain_initial_count(struct db *db, enum policy policy, int64_t evictions, in
 
 /* ---- one record ---- */
 
-static double time_of(const struct row *row)
-{
-    return row_is_pinned(row) ? row->store_time - ROW_PINNED_TIME : row->store_time;
-}
-
 /* T2 of txn.h: the file goes after COMMIT. */
 static int forget_file(struct drain *d, const struct row *old)
 {
@@ -115,7 +110,7 @@ static int yields(struct drain *d, const struct memtable_record *record, bool *r
     if (record->flags & MEMTABLE_OVERTAKEN) {
         rc = row_find(d->db, &record->row.key, record->row.raw, &old);
         *ret_yields = rc == 0 && (is_pushed(record) ? old.store_time != record->row.store_time
-                                                    : time_of(&old) > time_of(&record->row));
+                                                    : row_time(&old) > row_time(&record->row));
         row_clear(&old);
     }
     return rc == DCACHE_NOT_FOUND ? 0 : rc;

@@ -65,7 +65,7 @@ int item_value(struct item *item, struct txn *txn, const struct dcache_value *va
         return os_fail(DCACHE_INVALID, "the value is NULL");
     row->store_time = row->access_time = now;
     if (options->flags & DCACHE_PINNED) {
-        row->store_time = row->access_time = now + ROW_PINNED_TIME;
+        row->store_time = row->access_time = row_pinned_time(now);
         row->access_count = ROW_PINNED_COUNT;
     }
     rc = txn_refresh_settings(txn);

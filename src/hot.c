@@ -378,11 +378,6 @@ int hot_ask(struct hot_look *look, struct row *ret_row)
     return answer(look, ret_row);
 }
 
-static double time_of(const struct row *row)
-{
-    return row_is_pinned(row) ? row->store_time - ROW_PINNED_TIME : row->store_time;
-}
-
 /* Only a drain makes room in the ring, also for what readers keep, and it is the helper who lets it grow. Where
  * nobody writes, nobody else would call him. */
 static void call_helper(struct store *store)
@@ -433,7 +428,7 @@ int hot_tell(struct hot_look *look, int rc, struct row *row)
         keep(look, rc, row);
         return rc;
     }
-    if (rc == 0 && time_of(row) > time_of(&record->row)) {
+    if (rc == 0 && row_time(row) > row_time(&record->row)) {
         row_clear(&record->row);
         return 0;
     }
@@ -472,7 +467,7 @@ int hot_current(struct hot_look *look, struct os_patience *patience, struct row 
     }
     look->counted = MEMTABLE_COUNTED;
     if (record->kind == MEMTABLE_UNKNOWN || (rc < 0 && rc != DCACHE_NOT_FOUND) ||
-        (rc == 0 && time_of(ret_row) > time_of(&record->row))) {
+        (rc == 0 && row_time(ret_row) > row_time(&record->row))) {
         row_clear(&record->row);
         return rc;
     }

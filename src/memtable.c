@@ -111,14 +111,6 @@ static int copy_record(const struct shared *shared, uint64_t position, uint64_t 
     return copy_values(h, ring_record(shared, position, capacity), key, with_value, row);
 }
 
-/* M7: whether a record may be taken at its word; of one that is dirty SQLite may know better. `floor`
- * moves before `known` does (M8), so it is looked at after it: or a counter that had been known in
- * between would vouch for a record from before the commit. */
-static bool is_overtaken(const struct shared_memtable *m, uint64_t position, uint64_t commits)
-{
-    return ring_acquire(&m->known) != commits || position < ring_acquire(&m->floor);
-}
-
 /* M4. Who cannot lock cannot repair either, and goes by what SQLite says if the author has died. */
 static bool await_group(struct shared *shared, uint64_t position)
 {
@@ -178,11 +170,15 @@ int memtable_find(struct shared *shared, const struct memtable_key *key, unsigne
 {
     struct shared_memtable *m = ring_state(shared);
     int turns = 0, rc;
-    bool again;
+    bool again, known;
 
     ret_record->kind = MEMTABLE_UNKNOWN;
     if (!shared->mapped)
         return 0;
+    /* M7: whether a record may be taken at its word; of one that is dirty SQLite may know better. A key is taken
+     * from the index and `floor` moves before `known` does (M8), so both are looked at after it: or a
+     * counter that had become known in between would vouch for a record from before the commit. */
+    known = ring_acquire(&m->known) == commits;
     do { /* each time the ring has come round meanwhile, and the key has another record or none */
         again = false;
         rc = look(shared, key, !(flags & MEMTABLE_NO_VALUE), ret_record, &again);
@@ -193,7 +189,7 @@ int memtable_find(struct shared *shared, const struct memtable_key *key, unsigne
         ret_record->kind = MEMTABLE_UNKNOWN;
         return rc < 0 ? rc : 0;
     }
-    if (!is_overtaken(m, ret_record->position, commits))
+    if (known && ret_record->position >= ring_acquire(&m->floor))
         return 0;
     if ((ret_record->flags & MEMTABLE_CLEAN) || ret_record->position < ring_acquire(&m->drained)) {
         row_clear(&ret_record->row);

@@ -175,6 +175,18 @@ bool row_is_pinned(const struct row *row)
     return row->store_time >= ROW_PINNED_TIME;
 }
 
+double row_pinned_time(double now)
+{
+    double time = now + ROW_PINNED_TIME; /* rounded */
+
+    return time - ROW_PINNED_TIME > now ? time - ROW_PINNED_STEP : time;
+}
+
+double row_time(const struct row *row)
+{
+    return row_is_pinned(row) ? row->store_time - ROW_PINNED_TIME : row->store_time;
+}
+
 static char *copy_into(char *at, struct dcache_value *value)
 {
     if (!value_is_data(value))

@@ -17,6 +17,7 @@ enum policy { POLICY_NONE, POLICY_STORED, POLICY_USED, POLICY_FREQUENT };
 /* A pinned item has this added to its store_time and access_time (so they lie after the year
  * 33658). 5.6.3, which orders by time or count to evict, reaches such rows last. */
 #define ROW_PINNED_TIME 1e12
+#define ROW_PINNED_STEP 0x1p-13 /* seconds between two such times: 122 us */
 #define ROW_OVERHEAD 1024 /* bytes that a row takes at most in tables and indexes, on average */
 #define ROW_PINNED_COUNT (INT64_C(1) << 62)
 
@@ -55,6 +56,11 @@ static inline bool row_is_live(const struct row *row)
 }
 
 bool row_is_pinned(const struct row *row);
+
+/* The time of a pinned row that is stored now: not after it, or the row would seem to be later than what is stored
+ * next. And the time when a row was stored, pinned or not. */
+double row_pinned_time(double now);
+double row_time(const struct row *row);
 
 /* The row of a key, without value, tag, mode and access time. Fails: NOT_FOUND. */
 int row_find(struct db *db, const struct dcache_value *key, int raw, struct row *ret_row);

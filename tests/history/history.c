@@ -68,15 +68,19 @@ static void get(dcache *cache, struct log *log, int key)
     dcache_entry_clear(&e);
 }
 
-static void set(dcache *cache, struct log *log, int key, int64_t value, int in_transaction)
+/* `what`: 99 in a transaction; from 90 on pinned, which is a change of SQLite. */
+static void set(dcache *cache, struct log *log, int key, int64_t value, int what)
 {
+    struct dcache_set_options options = {.struct_size = sizeof options,
+                                         .flags = what >= 90 && what < 99 ? DCACHE_PINNED : 0};
+    int in_transaction = what == 99;
     struct dcache_value k = dcache_int(key), v = dcache_int(value);
     int64_t begin = now_ns();
     dcache *txn = cache;
     int rc = in_transaction ? dcache_begin(cache, 10, &txn) : 0;
 
     if (rc == 0)
-        rc = dcache_set(txn, &k, &v, NULL);
+        rc = dcache_set(txn, &k, &v, &options);
     if (rc == 0 && in_transaction)
         rc = dcache_commit(txn);
     if (rc != 0)
@@ -174,7 +178,7 @@ static int work(int me)
         else if (key % 2 == 1)
             incr(cache, log, key);
         else
-            set(cache, log, key, (int64_t)(me + 1) * 10000000 + n, what == 99);
+            set(cache, log, key, (int64_t)(me + 1) * 10000000 + n, what);
     }
     dcache_close(cache);
     return 0;

@@ -568,6 +568,20 @@ static void schema_changed_by_another_connection_shows_once(void **state)
     assert_false(row_get_read_schema(&db));
 }
 
+/* Or what is stored within 0.1 ms after it would seem to be earlier. */
+static void pinned_row_is_not_later_than_it_is(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        double now = 1.7e9 + i * 1e-6;
+        struct row row = {.store_time = row_pinned_time(now)};
+
+        assert_true(row_is_pinned(&row));
+        assert_true(row_time(&row) <= now);
+        assert_true(now - row_time(&row) < ROW_PINNED_STEP);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -593,6 +607,7 @@ int main(void)
         TEST(pages_go_by_key_and_by_insertion_both_ways),
         TEST(pages_are_filtered),
         TEST(schema_changed_by_another_connection_shows_once),
+        TEST(pinned_row_is_not_later_than_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
