@@ -37,7 +37,7 @@ static int put_once(dcache *cache, int routed, const struct dcache_value *key,
 
     if (rc != HOT_PASS)
         return rc;
-    txn = txn_single(cache);
+    txn = only_if_absent ? txn_new(cache) : txn_single(cache);
     txn.patience = patience;
     /* The file goes down before the lock goes up: a large value must not make every other writer
      * wait for our disk. The transaction owns the file until it commits, from the first moment:
@@ -314,7 +314,7 @@ int dcache_touch(dcache *cache, const struct dcache_value *key,
         rc = route_write(cache, key, &cache);
     if (rc < 0)
         return rc;
-    txn = txn_single(cache);
+    txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
         rc = hot_touch(cache, &item, expire_time, options.flags & DCACHE_KEEP_EXPIRE,
@@ -558,7 +558,7 @@ int dcache_incr(dcache *cache, const struct dcache_value *key, const struct dcac
     rc = route_write(cache, key, &cache);
     if (rc < 0)
         return rc;
-    txn = txn_single(cache);
+    txn = options.flags & DCACHE_MUST_EXIST ? txn_new(cache) : txn_single(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
         rc = incr_hot(&txn, &item, delta ? delta : &one, &options, &sum);
@@ -610,7 +610,7 @@ int dcache_pop(dcache *cache, const struct dcache_value *key,
     rc = route_write(cache, key, &cache);
     if (rc < 0)
         return rc;
-    txn = txn_single(cache);
+    txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0 && !(options.flags & DCACHE_AS_FD)) { /* which may fail, and then it has to stay */
         rc = hot_remove(cache, &item, &row, &txn.patience);
@@ -640,7 +640,7 @@ int dcache_delete(dcache *cache, const struct dcache_value *key)
 
     if (rc < 0)
         return rc;
-    txn = txn_single(cache);
+    txn = txn_new(cache);
     rc = item_key(&item, cache->store, key);
     if (rc == 0)
         rc = hot_remove(cache, &item, NULL, &txn.patience);

@@ -96,6 +96,7 @@ static int note_frames(void *arg, sqlite3 *handle, const char *schema, int frame
     (void)handle;
     (void)schema;
     ((struct db *)arg)->wal_frames = frames;
+    ((struct db *)arg)->written++;
     return SQLITE_OK;
 }
 

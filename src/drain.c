@@ -370,30 +370,39 @@ static void move_notes(struct drain *d, const struct brought *brought)
         (void)shared_note_access(shared, brought->rowid, time, (uint32_t)count);
 }
 
-static void note_commit(struct drain *d, uint64_t before)
+/* Of a directory that was found to be gone, and made anew: then this connection is to that of before. */
+static bool is_of_before(const struct drain *d)
+{
+    return d->db->generation != atomic_load(&d->store->pool.generation);
+}
+
+static void note_commit(struct drain *d, uint64_t before, bool written)
 {
     uint64_t after = db_commits(d->db);
 
     /* Else somebody has committed in this very moment: M7 holds until it is settled. */
-    if (after >> 32 == (before >> 32) + 1)
+    if (written && after >> 32 == (before >> 32) + 1)
         atomic_store(&d->store->shared.segment->memtable.known, after);
 }
 
 /* It is in SQLite, or (`!committed`) it is not. */
 static void end_slice(struct drain *d, bool committed)
 {
+    /* A ring that is there since is not what this is about. */
+    bool same = d->table != &d->store->shared || !is_of_before(d);
+
     for (size_t i = 0; i < d->rows; i++) {
         const struct brought *brought = &d->brought[i];
 
-        if (committed) {
+        if (committed && same) {
             memtable_set_rowid(d->table, brought->position, brought->rowid);
             move_notes(d, brought);
-        } else if (brought->count > 0) {
+        } else if (!committed && brought->count > 0) {
             (void)shared_note_access(&d->store->shared, brought->note, brought->time,
                                      (uint32_t)brought->count);
         }
     }
-    if (committed)
+    if (committed && same)
         memtable_drained(d->table, d->part.end);
     for (size_t i = 0; i < d->files; i++) {
         if (committed)
@@ -443,6 +452,7 @@ static void init(struct drain *d, struct store *store, struct shared *table, str
 static int slice(struct drain *d, uint64_t target, bool appending)
 {
     uint64_t begin = atomic_load(&d->table->segment->memtable.drained), before = 0;
+    unsigned written = d->db->written;
     struct memtable_slice *part = &d->part;
     int rc;
 
@@ -470,7 +480,7 @@ static int slice(struct drain *d, uint64_t target, bool appending)
     /* Who writes next is told, rather than that more and more waits for what may never come. */
     atomic_store(&d->table->segment->memtable.trouble, rc == DCACHE_TIMEOUT || rc > 0 ? 0 : rc);
     if (rc == 0)
-        note_commit(d, before);
+        note_commit(d, before, d->db->written != written);
     else if (!sqlite3_get_autocommit(d->db->handle) && run(d->db, ROLLBACK) < 0)
         (void)sqlite3_exec(d->db->handle, "ROLLBACK", NULL, NULL, NULL);
     end_slice(d, rc == 0);
@@ -481,11 +491,11 @@ int drain_slice(struct store *store, struct db *db, uint64_t target, bool append
 {
     struct drain d;
 
-    /* What is before `target` may have been stored after the directory or its database was found to be
-     * another, or by who has read that one already: then this connection is to that of before. */
-    if (db->generation != atomic_load(&store->pool.generation) || db_has_moved(db))
-        return DCACHE_GONE;
     init(&d, store, &store->shared, db);
+    /* What is before `target` may have been stored after the directory or its database was found to be
+     * another, or by who has read that one already. */
+    if (is_of_before(&d) || db_has_moved(db))
+        return DCACHE_GONE;
     return slice(&d, target, appending);
 }
 
@@ -527,8 +537,12 @@ int drain_along(struct store *store, struct db *db, struct drain **ret, int64_t 
         return 0;
     d = os_malloc(sizeof *d);
     if (!d)
-        return DCACHE_NOMEM;
+        return DRAIN_ALONE;
     init(d, store, &store->shared, db);
+    if (is_of_before(d) || db_has_moved(db)) {
+        free(d);
+        return DCACHE_GONE;
+    }
     rc = memtable_slice(d->table, begin, end, SLICE, &d->part) && d->part.end == end ? 0
                                                                                      : DRAIN_ALONE;
     if (rc == 0 && d->part.pushes)
@@ -537,7 +551,7 @@ int drain_along(struct store *store, struct db *db, struct drain **ret, int64_t 
         rc = apply_slice(d);
     if (rc != 0) {
         drain_along_end(d, false);
-        return rc == FORGED ? DRAIN_ALONE : rc; /* who is alone gives up what was forged */
+        return DRAIN_ALONE; /* which will say what is wrong */
     }
     *count = os_plus(*count, d->count);
     *size = os_plus(*size, d->size);
@@ -668,8 +682,8 @@ static bool is_removed(const struct store *store)
     return os_fstat(store->files.dir, &st) == 0 && st.st_nlink == 0;
 }
 
-/* Whoever has a transaction open has drained before, and lets nobody publish: so who finds something
- * to be drained need not wait for its end, but perhaps for its beginning. */
+/* Whoever has a transaction open has drained before, but for a short one (T7 of txn.h), and lets nobody
+ * publish: so who finds something to be drained need not wait for its end, but perhaps for its beginning. */
 static int wait_until_drained(struct store *store, int64_t deadline, bool leaving)
 {
     struct shared *shared = &store->shared;

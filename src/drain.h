@@ -1,6 +1,6 @@
 /* drain.h - how the records of the memtable reach SQLite, in order and in slices.
  *
- * Each slice is a transaction of its own, after which SQLite holds all that was published before some
+ * Each slice is a transaction of its own, or part of another (T7 of txn.h), after which SQLite holds all that was published before some
  * moment, and nothing later. It changes nothing that anybody can see (M8). */
 #ifndef DRAIN_H
 #define DRAIN_H
@@ -29,7 +29,7 @@ int drain_most(struct store *store, struct db *db, int64_t deadline);
 
 /* What is dirty becomes part of a transaction that has begun in SQLite, with both locks held (T7 of txn.h).
  * `*ret` is NULL if nothing is; else drain_along_end() frees it, after COMMIT or ROLLBACK. What it changes in
- * the counters is added to `count` and `size`. DRAIN_ALONE: that takes more than one slice. */
+ * the counters is added to `count` and `size`. DRAIN_ALONE: that is not to be had, drain before. Fails: GONE. */
 #define DRAIN_ALONE 2
 struct drain;
 int drain_along(struct store *store, struct db *db, struct drain **ret, int64_t *count,

@@ -11,7 +11,8 @@
  *      something was pushed last, and it does not expire.
  *  Q2  So before any other write to such a key is published (not MEMTABLE_QUEUE), it is forgotten; so is
  *      all of it with a commit to SQLite that was no drain (memtable_settle), but for the commit of a
- *      push or pull, which changes its own queue alone, and others at most by eviction.
+ *      push or pull, which changes its own queue alone, and others at most by eviction; and for one about
+ *      a single key of none (memtable_settle_key).
  *  Q3  A foreign process pushes where it sees no row. What is pushed here it sees up to 50 ms later: so where
  *      one has been, queues are SQLite's (memtable_was_foreign). If one that has just come has given away a
  *      number that an item has here, that item gets another one when it is drained.

@@ -9,6 +9,7 @@ int txn_flush_accesses(struct txn *txn)
 
     if (atomic_exchange(&shared->segment->accesses, 0) == 0)
         return 0;
+    txn->about_key = false;
     for (unsigned i = 0; rc == 0 && i < SHARED_ACCESS_SLOTS; i++) {
         int64_t rowid, count;
         double time;

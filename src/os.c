@@ -36,6 +36,7 @@ bool os_fault(void)
 #endif
 
 /* Fail in place of the call, in the way of the call. */
+#define HUGE_PAGE ((size_t)2 << 20)
 #define FAULT(error) (os_fault() ? (errno = (error), true) : false)
 
 /* ---- errors ---- */
@@ -613,9 +614,12 @@ static void *map(int fd, size_t size, void *at, int protection)
     int flags = MAP_SHARED | (at ? MAP_FIXED : 0);
     void *memory = FAULT(ENOMEM) ? MAP_FAILED : mmap(at, size, protection, flags, fd, 0);
 
-    /* Or else a fault in a sparse file reads 2 MiB ahead, and zeroes them. */
+    /* Or else a fault in a sparse file reads 2 MiB ahead, and zeroes them. Behind those, where only a ring is that
+     * is much used, that is what is wanted: a page of 4 KiB costs 5 us on ext4, one of 2 MiB 700. */
     if (memory != MAP_FAILED)
         (void)madvise(memory, size, MADV_RANDOM);
+    if (memory != MAP_FAILED && size > 2 * HUGE_PAGE)
+        (void)madvise((char *)memory + HUGE_PAGE, size - HUGE_PAGE, MADV_HUGEPAGE);
     return memory == MAP_FAILED ? NULL : memory;
 }
 

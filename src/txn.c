@@ -220,16 +220,9 @@ static int take_along(struct txn *txn)
     return rc == DRAIN_ALONE ? DRAIN_HELD : rc;
 }
 
-/* Whether the commit, just now, has changed the rows of a single key at most, as far as anybody can see. */
-static bool is_of_one_key(const struct txn *txn, uint64_t commits, uint64_t known)
-{
-    return txn->about_key && txn->appending && txn->changes <= 1 && txn->evictions == 0 &&
-           !txn->settings_changed && commits >> 32 == (known >> 32) + 1;
-}
-
 /* M8: with both locks held (or no ring), any commit that is not known to the memtable is a reason to ask
- * SQLite. */
-static void settle(struct txn *txn, bool foreign)
+ * SQLite. What comes now is later than these rows. */
+static void settle_others(struct txn *txn)
 {
     struct shared *shared = &txn->cache->store->shared;
     uint64_t commits = db_commits(txn->db), known;
@@ -239,16 +232,35 @@ static void settle(struct txn *txn, bool foreign)
     known = atomic_load(&shared->segment->memtable.known);
     if (commits == known)
         return;
-    (void)memtable_time(shared, os_now()); /* what comes now is later than these rows */
-    if (!foreign && is_of_one_key(txn, commits, known))
+    (void)memtable_time(shared, os_now());
+    memtable_settle(shared, commits);
+    /* Else nobody has looked before, or the log is another one, and who had the old one has closed it. */
+    if (known != 0 && commits != 0)
+        memtable_note_foreign(shared);
+}
+
+/* The same, of the commit that was made just now. If another came after it, `known` stays, and whoever begins
+ * next finds that out. */
+static void settle_own(struct txn *txn, bool written)
+{
+    struct shared *shared = &txn->cache->store->shared;
+    uint64_t commits = db_commits(txn->db), known;
+
+    if (!shared->mapped)
+        return;
+    known = atomic_load(&shared->segment->memtable.known);
+    if (commits == known)
+        return;
+    (void)memtable_time(shared, os_now());
+    if (!written || commits >> 32 != (known >> 32) + 1)
+        txn->queue = NULL;
+    else if (txn->about_key && txn->appending && txn->changes <= 1 && txn->evictions == 0 &&
+             !txn->settings_changed)
         memtable_settle_key(shared, &txn->key, txn->queue != NULL, commits);
-    else if (txn->queue && !foreign && txn->evictions == 0)
+    else if (txn->queue && txn->evictions == 0)
         memtable_settle_queue(shared, commits);
     else
         memtable_settle(shared, commits);
-    /* Else nobody has looked before, or the log is another one, and who had the old one has closed it. */
-    if (foreign && known != 0 && commits != 0)
-        memtable_note_foreign(shared);
 }
 
 /* The write lock, and a connection to a directory that is there. */
@@ -286,7 +298,7 @@ static int begin_once(struct txn *txn)
     if (rc == 0)
         rc = run(txn, BEGIN);
     if (rc == 0)
-        settle(txn, true);
+        settle_others(txn);
     else
         release(txn);
     if (rc == 0)
@@ -378,14 +390,13 @@ static int finish_outer(struct txn *txn)
 {
     struct store *store = txn->cache->store;
     struct shared_segment *segment = store->shared.segment;
+    unsigned written = txn->db->written;
     int frames, rc = settings_count_and_size_add(txn->db, txn->count, txn->size); /* T3 */
 
     if (rc == 0)
         rc = settings_counter_add(txn->db, "evictions", txn->evictions);
-    if (rc == 0 && atomic_load(&segment->accesses) >= FLUSH_ACCESSES) {
-        txn->about_key = false;
+    if (rc == 0 && atomic_load(&segment->accesses) >= FLUSH_ACCESSES)
         rc = txn_flush_accesses(txn);
-    }
     if (rc == 0 &&
         (atomic_load(&segment->timeouts) > 0 || atomic_load(&segment->damaged) > 0 ||
          atomic_load(&segment->hits) + atomic_load(&segment->misses) >= FLUSH_STATISTICS))
@@ -400,7 +411,7 @@ static int finish_outer(struct txn *txn)
     if (txn->settings_changed)
         store_settings_changed(store, false);
     end_along(txn, true);
-    settle(txn, false);
+    settle_own(txn, txn->db->written != written);
     if (txn->queue && txn->appending)
         ends_set(&store->shared, txn->queue);
     frames = txn->db->wal_frames;
@@ -727,7 +738,7 @@ static int carry_scopes(struct txn *txn, size_t end, int64_t deadline)
         if (rc == 0)
             rc = run(txn, BEGIN);
         if (rc == 0)
-            settle(txn, true);
+            settle_others(txn);
     }
     for (size_t i = txn->mark; rc == 0 && i < end; i++)
         rc = txn_replay(txn, &group->entry[i]->change);

@@ -18,8 +18,8 @@
  *  T3  `count` and `size` in Settings change in the transaction that changes the rows, by one
  *      statement before COMMIT. (Triggers are off.)
  *  T4  The write lock is held from before BEGIN IMMEDIATE until after COMMIT, and checkpoints happen
- *      under it. Where there is a memtable, it has been drained by then, and its append lock is held
- *      too: nobody publishes anything beside a transaction.
+ *      under it. Where there is a memtable, it has been drained by then (but see T7), and its append lock
+ *      is held too: nobody publishes anything beside a transaction.
  *  T5  An error at which SQLite has rolled back everything makes every further operation in that
  *      transaction fail with ABORTED.
  *  T6  A transaction of dcache_begin() may begin in the memtable (hot.c), with the append lock only. At the
@@ -27,7 +27,7 @@
  *      more (txn_carry). So its locks are taken in the wrong order, and who has taken them in the right
  *      one lets go (DRAIN_HELD). That costs, so what has happened to one transaction of a handle is
  *      expected of more and more of the next.
- *  T7  Who changes a single item may share his COMMIT with what is dirty, rather than have that drained by one
+ *  T7  Who is about to change a single item may share his COMMIT with what is dirty, rather than have that drained by one
  *      before it. Should he die between COMMIT and memtable_drained(), it is drained once more, and that
  *      may undo his change: as if he had died a moment before. He has told nobody of it. */
 #ifndef TXN_H
@@ -112,7 +112,8 @@ static inline struct dcache *cache_part(struct dcache *cache, size_t i)
 }
 
 struct txn txn_new(struct dcache *cache);
-struct txn txn_single(struct dcache *cache); /* for the change of a single item: T7 */
+struct txn txn_single(
+    struct dcache *cache); /* for a change of a single item that will be one: T7 */
 int txn_begin(struct txn *txn);
 int txn_commit(struct txn *txn);
 void txn_about(struct txn *txn, const struct dcache_value *key,

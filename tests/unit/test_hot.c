@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define SMALLEST RING_SMALLEST /* half of it is a crowd */
 #define RECORD 1000            /* bytes, and some more in the ring */
@@ -215,12 +216,81 @@ static void what_was_read_is_noted_though_nothing_is_changed(void **state)
 
     assert_int_equal(dcache_set(c, TEXT("a"), INT(1), NULL), 0);
     assert_true(get_is(c, TEXT("a"), INT(1)));
-    assert_int_equal(dcache_touch(c, TEXT("b"), NULL), DCACHE_NOT_FOUND);
+    assert_int_equal(dcache_set(c, TEXT("b"), TEXT("text"), NULL), 0);
+    assert_true(dcache_incr(c, TEXT("b"), NULL, NULL, NULL) < 0);
+    assert_int_equal(dcache_touch(c, TEXT("c"), NULL), DCACHE_NOT_FOUND);
     assert_int_equal(dcache_pull(c, "q", DCACHE_FRONT, NULL, &entry), DCACHE_NOT_FOUND);
     dcache_close(c);
     assert_int_equal(
         sql_number(((struct place *)*state)->dir, "SELECT access_count FROM Cache WHERE key = 'a'"),
         1);
+}
+
+/* ---- a foreign commit behind ours, before we look ---- */
+
+static const char *foreign_sql;
+static char database[400];
+
+/* As long as the statement is not reset, ours has ended, and nothing of it is known yet. */
+static int after_statement(unsigned event, void *arg, void *statement, void *nanoseconds)
+{
+    sqlite3 *theirs;
+    (void)event;
+    (void)arg;
+    (void)nanoseconds;
+    if (!foreign_sql || strcmp(sqlite3_sql(statement), "COMMIT") != 0)
+        return 0;
+    assert_int_equal(sqlite3_open(database, &theirs), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(theirs, foreign_sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(theirs), SQLITE_OK);
+    foreign_sql = NULL;
+    return 0;
+}
+
+static void watch_commits_of(dcache *c)
+{
+    pthread_mutex_lock(&c->store->pool.mutex);
+    for (struct db *db = c->store->pool.idle; db; db = db->next)
+        assert_int_equal(sqlite3_trace_v2(db->handle, SQLITE_TRACE_PROFILE, after_statement, NULL),
+                         SQLITE_OK);
+    pthread_mutex_unlock(&c->store->pool.mutex);
+}
+
+/* Also one that does not count, since it writes nothing: theirs is the next, and is not taken for it. */
+static void foreign_commit_right_after_ours_is_seen(void **state)
+{
+    static const char update[] = "UPDATE Cache SET value = 99 WHERE key = 'other'";
+    struct dcache_set_options keep = {.struct_size = sizeof keep, .flags = DCACHE_KEEP_EXPIRE};
+
+    (void)snprintf(database, sizeof database, "%s/cache.db", ((struct place *)*state)->dir);
+    for (int i = 0; i < 4; i++) {
+        dcache *c = open_hot(state, 1 << 20);
+        struct dcache_entry entry;
+
+        assert_int_equal(dcache_set(c, TEXT("other"), INT(i), NULL), 0);
+        assert_int_equal(dcache_set(c, TEXT("k"), INT(i), SET(.flags = DCACHE_PINNED)), 0);
+        assert_true(get_is(c, TEXT("other"), INT(i)));
+        watch_commits_of(c);
+        assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0); /* no helper */
+        foreign_sql = update;
+        shared_unlock(&c->store->shared);
+        if (i == 0)
+            assert_int_equal(dcache_touch(c, TEXT("k"), &keep), 0);
+        else if (i == 1)
+            assert_int_equal(dcache_set(c, TEXT("k"), VALUE(large('x')), NULL), 0);
+        else if (i == 2)
+            assert_int_equal(dcache_pull(c, "q", DCACHE_FRONT, NULL, &entry), DCACHE_NOT_FOUND);
+        else
+            assert_int_equal(dcache_rename(c, TEXT("k"), TEXT("l")), 0);
+        assert_null(foreign_sql);
+        assert_true(get_is(c, TEXT("other"), INT(99)));
+        assert_int_equal(dcache_incr(c, TEXT("other"), NULL, NULL, NULL), 0);
+        assert_true(get_is(c, TEXT("other"), INT(100)));
+        dcache_close(c);
+        assert_int_equal(sql_number(((struct place *)*state)->dir,
+                                    "SELECT value FROM Cache WHERE key = 'other'"),
+                         100);
+    }
 }
 
 int main(void)
@@ -239,6 +309,8 @@ int main(void)
                                         place_remove),
         cmocka_unit_test_setup_teardown(what_was_read_is_noted_though_nothing_is_changed,
                                         place_make, place_remove),
+        cmocka_unit_test_setup_teardown(foreign_commit_right_after_ours_is_seen, place_make,
+                                        place_remove),
         cmocka_unit_test_setup_teardown(what_expires_at_once_keeps_its_place, place_make,
                                         place_remove),
     };
