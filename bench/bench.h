@@ -38,7 +38,9 @@ enum row {
     SET_WIDE,
     GET_WIDE,
     SET_ANY_WIDE,
-    GET_ANY_WIDE
+    GET_ANY_WIDE,
+    SET_WAITED,
+    DELETE_WAITED
 };
 
 extern const char *directory;

@@ -121,11 +121,12 @@ def missing(report):
 
 def saturation(report):
     rows = [
-        [row['row'], '%.0f' % row['ours'], '%.0f' % row['get'] if row['get'] else '', '%d' % row['rate'],
-         str(row['target'])]
+        [row['row'], '%.0f' % row['write'] if row['write'] else '', '%.0f' % row['get'] if row['get'] else '',
+         '%.0f' % row['ours'] if row['write'] else '', str(row['target'] or ''), '%d' % row['rate']]
         for row in report['rows'] if row.get('part') == 'saturation'
     ]  # fmt: skip
-    return table(['', 'write', 'get', 'operations a second', 'target of a write'], rows) if rows else 'Not measured.'
+    head = ['', 'write', 'get', 'a write but for the processor', 'target of that', 'operations a second']
+    return table(head, rows) if rows else 'Not measured.'
 
 
 def performance(report):
@@ -180,7 +181,9 @@ or pages that are there. What a kill or a power cut leaves is in the table above
     text += """
 ## The longest call while eight processes do nothing but call, in milliseconds
 
-A get takes no lock: what it waits for is a processor, and so does a write.
+A get takes no lock: what it waits for is a processor, and so does a write. Of the writes therefore also the longest
+without the time for which its process could have run, and another did. Of no calls at all, the longest time
+between two looks at the clock.
 
 %s
 """ % saturation(report)

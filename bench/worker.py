@@ -17,7 +17,7 @@ ROWS = (
     'set-popitem', 'setdefault', 'lock', 'rlock', 'semaphore', 'handover', 'average', 'throttle',
     'memoize', 'session', 'get-record', 'get-bytes', 'set-record', 'set-bytes',
     'get-large', 'get-large-text', 'set-large', 'transact', 'fill', 'operations',
-    'set-wide', 'get-wide', 'set-any-wide', 'get-any-wide',
+    'set-wide', 'get-wide', 'set-any-wide', 'get-any-wide', 'set-waited', 'delete-waited',
 )  # fmt: skip
 (GET, GET_MISS, SET, DELETE, INSERT, SET_5000, GET_5000, ITERATE, SET_MANY, INCR, QUEUE, OPEN,
  GET_POLICY, APPEND_POPLEFT, EXTEND, ROTATE, DEQUE_INDEX, SET_POPITEM, SETDEFAULT) = range(19)  # fmt: skip
