@@ -9,7 +9,14 @@
  * the same keys, values and order are in worker.py. */
 #include "bench.h"
 
-enum { PUBLISHED_KEYS = 100, MANY_KEYS = 5000, BATCH = 1000, WARM_UP = 1000, CYCLE = 20000 };
+enum {
+    PUBLISHED_KEYS = 100,
+    MANY_KEYS = 5000,
+    BATCH = 1000,
+    WARM_UP = 1000,
+    CYCLE = 20000,
+    TIMES_MOST = 99
+};
 enum { WARM_KEYS = 200000 }; /* gets: the ring grows some 20 ms after it came round */
 enum { MEMTABLE = 32 << 20, WIDE = 512 << 20 }; /* bytes */
 
@@ -82,12 +89,11 @@ static int64_t timed_get(const struct dcache_value *key, int *ret_found)
 /* ---- the published workload ----------------------------------------------------------------- */
 
 /* Operation n of the sequence: 90 % get, 9 % set, 1 % delete over 100 keys of bytes; the value is
- * the number's digits, 1 to 99 times. */
+ * the number's digits, 1 to 99 times. It is made just before, as values are. */
 struct step {
     enum row row;
-    char key[12];
-    size_t value_size;
-    char *value;
+    char key[12], digits[12];
+    unsigned times;
 };
 
 static struct step *make_steps(unsigned count)
@@ -97,30 +103,37 @@ static struct step *make_steps(unsigned count)
     for (unsigned n = 0; n < count; n++) {
         struct step *s = &steps[n];
         unsigned choice = rng_below(&rng, 1000);
-        unsigned key = rng_below(&rng, PUBLISHED_KEYS), times = 1 + rng_below(&rng, 99);
-        char digits[12];
-        size_t length = (size_t)snprintf(digits, sizeof digits, "%u", n);
+        unsigned key = rng_below(&rng, PUBLISHED_KEYS);
 
+        s->times = 1 + rng_below(&rng, TIMES_MOST);
         s->row = choice < 900 ? GET : choice < 990 ? SET : DELETE;
         (void)snprintf(s->key, sizeof s->key, "%u", key);
-        s->value_size = length * times;
-        s->value = must_alloc(s->value_size);
-        for (unsigned i = 0; i < times; i++)
-            memcpy(s->value + i * length, digits, length);
+        (void)snprintf(s->digits, sizeof s->digits, "%u", n);
     }
     return steps;
+}
+
+static struct dcache_value value_of(const struct step *s)
+{
+    static char data[sizeof s->digits * TIMES_MOST];
+    size_t length = strlen(s->digits);
+
+    for (unsigned i = 0; i < s->times; i++)
+        memcpy(data + i * length, s->digits, length);
+    return dcache_bytes(data, length * s->times);
 }
 
 static void one_step(const struct step *s, int recorded)
 {
     struct dcache_value key = dcache_bytes(s->key, strlen(s->key));
-    struct dcache_value value = dcache_bytes(s->value, s->value_size);
+    struct dcache_value value;
     int found = 1, rc;
     int64_t ns;
 
     if (s->row == GET) {
         ns = timed_get(&key, &found);
     } else if (s->row == SET) {
+        value = value_of(s);
         ns = timed_set(&key, &value);
     } else {
         ns = now_ns();
@@ -151,8 +164,6 @@ static void mode_published(int64_t start, double seconds)
         for (unsigned n = 0; now_ns() < end; n = (n + 1) % count)
             one_step(&steps[n], 1);
     }
-    for (unsigned n = 0; n < count; n++)
-        free(steps[n].value);
     free(steps);
     dcache_close(cache);
 }

@@ -53,12 +53,12 @@ def make_steps(rng, count):
     for n in range(count):
         choice, key, times = rng.below(1000), rng.below(PUBLISHED_KEYS), 1 + rng.below(99)
         row = GET if choice < 900 else SET if choice < 990 else DELETE
-        steps.append((row, b'%d' % key, b'%d' % n * times))
+        steps.append((row, b'%d' % key, n, times))
     return steps
 
 
 def one_step(cache, step, recorded):
-    row, key, value = step
+    row, key, n, times = step
     if row == GET:
         start = now()
         found = cache.get(key)
@@ -66,6 +66,7 @@ def one_step(cache, step, recorded):
         if found is None:
             row = GET_MISS
     elif row == SET:
+        value = b'%d' % n * times
         start = now()
         cache.set(key, value)
         ns = now() - start
