@@ -17,6 +17,7 @@ sound memtable 6
 sound memtable 7
 sound memtable 8
 sound memtable 9
+sound memtable 10
 caught memtable 1 LIST_FIRST
 caught memtable 2 NO_REPAIR
 caught memtable 2 NO_WAIT_VISIBLE
@@ -38,6 +39,7 @@ caught memtable 9 SLOT_FIRST
 caught memtable 9 SINGLE_LISTED
 caught memtable 9 SINGLE_KNOWN_FIRST
 caught memtable 9 SINGLE_DRAINED_FIRST
+caught memtable 10 SINGLE_KNOWN_ANY
 sound handover 1
 sound handover 2
 caught handover 1 NO_SETTLING

@@ -14,11 +14,12 @@
  *   L7  alone     nobody publishes between begin and commit of a transaction  (in transaction)
  *   L6  no hang   every process that lives comes to its end: Spin's invalid end states
  *
- * Any process may die between any two steps, one of them in each run (DEATHS). In scenario 5 a
+ * Any process may die between any two steps, one of them in each run (DEATHS). In scenarios 5 and 10 a
  * process that knows nothing of the memtable commits to SQLite as well.
  *
  * SEED_... removes one step each; model/check.sh has the list, and each of them must be caught. */
 
+#define FOREIGN (SCENARIO == 5 || SCENARIO == 10)
 #if SCENARIO == 8
 #define RING 1
 #else
@@ -61,11 +62,11 @@ inline may_die() {
     fi
 }
 
-/* L4. A foreign version is not one of ours, so this is left out in scenario 5. */
+/* L4. A foreign version is not one of ours, so this is left out with one. */
 inline committed(n0, n1) {
     d_step {
         db[0] = n0; db[1] = n1; commits++;
-#if SCENARIO != 5
+#if !FOREIGN
         most = (db[0] > db[1] -> db[0] : db[1]);
         n = 1;
         do
@@ -189,7 +190,7 @@ inline apply(target) {
 inline drain(target) {
     atomic { db_lock == NOBODY -> db_lock = _pid };
     may_die();
-#if SCENARIO == 5 || SCENARIO == 9
+#if FOREIGN || SCENARIO == 9
     if
     :: commits != known && append_lock != _pid -> lock_append(); settle(); unlock_append()
     :: commits != known && append_lock == _pid -> settle()
@@ -350,7 +351,7 @@ died:
     running--
 }
 
-#if SCENARIO == 9
+#if SCENARIO == 9 || SCENARIO == 10
 /* A change of one key in SQLite, which shares its COMMIT with what is dirty: T7, and the last of M8. */
 proctype single() {
     byte most, n, new0, new1, at, key, s, goal, v;
@@ -385,8 +386,10 @@ proctype single() {
     slot[1] = 0;
     may_die();
 #endif
-#ifndef SEED_SINGLE_KNOWN_FIRST
-    known++;
+#ifdef SEED_SINGLE_KNOWN_ANY
+    known = commits;
+#elif !defined(SEED_SINGLE_KNOWN_FIRST)
+    known++; /* another commit, if there was one since, is not known */
 #endif
     unlock_append();
     unlock_sqlite();
@@ -399,7 +402,7 @@ died:
 }
 #endif
 
-#if SCENARIO == 5
+#if FOREIGN
 /* Diskcache 5.6.3: BEGIN IMMEDIATE, a row, COMMIT. */
 proctype foreign() {
     byte v;
@@ -579,7 +582,7 @@ proctype last() {
     unlock_sqlite();
     /* L5 */
     assert(db[0] >= acknowledged[0] && db[1] >= acknowledged[1]);
-#if SCENARIO != 5
+#if !FOREIGN
     n = version;
     do :: n > 0 && !wrote0[n] -> n-- :: else -> break od;
     assert(db[0] == n);
@@ -609,6 +612,8 @@ init {
         running = 2; run writer(false, 4); run drainer(3);
 #elif SCENARIO == 8 /* a ring that is always full */
         running = 3; run writer(false, 3); run transaction(); run keeper();
+#elif SCENARIO == 10 /* a single change, and who knows nothing of all this */
+        running = 4; run writer(false, 1); run single(); run foreign(); run reader();
 #elif SCENARIO == 9 /* a single change in SQLite, with what is dirty */
         running = 3; run writer(false, 2); run single(); run keeper();
 #endif
