@@ -302,8 +302,8 @@ static int map(struct shared *shared)
     if (!shared->mapped) { /* else it is the same, and other threads look at it */
         shared->segment = segment;
         atomic_store(&shared->reach, SHARED_RING_LEAST);
+        shared->mapped = true;
     }
-    shared->mapped = true;
     return 0;
 }
 

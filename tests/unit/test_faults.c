@@ -48,7 +48,7 @@ static bool fails(int error)
 /* What cannot be opened for writing SQLite opens for reading; that one is to fail, too. */
 static int failing_open(const char *path, int flags, int mode)
 {
-    static bool again;
+    static _Thread_local bool again;
     bool refused = fails(EIO) || (again && (flags & O_ACCMODE) == O_RDONLY);
 
     again = refused && (flags & O_ACCMODE) == O_RDWR;
