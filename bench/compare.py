@@ -150,8 +150,9 @@ class Comparison:
         return outputs
 
     def _ratio(self, name, theirs, ours, what, target):
-        """The median, over the rounds, of how many times theirs is ours."""
-        rounds = zip(theirs['rounds'], ours['rounds'])
+        """The median, over the rounds, of how many times theirs is ours; of the longest call, that of all rounds:
+        of one round it depends on which of the two had the bad luck."""
+        rounds = [(theirs, ours)] if what == 'max' else zip(theirs['rounds'], ours['rounds'])
         ratio = statistics.median(one[what] / max(other[what], 0.001) for one, other in rounds)
         self.report.append({'part': self.name, 'row': name, 'of': what, 'theirs': theirs,
                             'ours': ours, 'ratio': round(ratio, 2), 'target': target,

@@ -116,7 +116,7 @@ class Worker:
 
     def steps(self, seed):
         key = self.backend.key
-        return [(row, key(int(text)), value) for row, text, value in make_steps(Rng(seed), 20000)]
+        return [(row, key(int(text)), b'%d' % n * times) for row, text, n, times in make_steps(Rng(seed), 20000)]
 
     def published(self, processes):
         """90 % get, 9 % set, 1 % delete over 100 keys, by so many processes at once."""
