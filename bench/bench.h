@@ -6,6 +6,8 @@
 
 #include "../tests/torture/support.h"
 
+enum { TIMES_MOST = 99 }; /* of a number's digits in a value of the published workload */
+
 /* As ROWS in worker.py. */
 enum row {
     GET,

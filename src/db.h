@@ -41,8 +41,7 @@ struct db {
     bool was_suspect;  /* ... before a reading without a lock began */
     bool may_map;      /* the database is not mapped, but may be */
     int wal_frames;    /* in the log after our last commit */
-    unsigned
-        written; /* commits that have changed anything: the others do not count in db_commits() */
+    unsigned written;  /* our commits that have changed anything: db_commits() counts no others */
     struct db_hint hints[DB_HINTS];
     sqlite3_file *file; /* of the database, for reading without a lock */
     struct vfs_header header;

@@ -27,9 +27,9 @@
  *      more (txn_carry). So its locks are taken in the wrong order, and who has taken them in the right
  *      one lets go (DRAIN_HELD). That costs, so what has happened to one transaction of a handle is
  *      expected of more and more of the next.
- *  T7  Who is about to change a single item may share his COMMIT with what is dirty, rather than have that drained by one
- *      before it. Should he die between COMMIT and memtable_drained(), it is drained once more, and that
- *      may undo his change: as if he had died a moment before. He has told nobody of it. */
+ *  T7  Who is about to change a single item may share his COMMIT with what is dirty, rather than have that
+ *      drained by one before it. Should he die between COMMIT and memtable_drained(), it is drained once
+ *      more, and that may undo his change: as if he had died a moment before. He has told nobody of it. */
 #ifndef TXN_H
 #define TXN_H
 
@@ -112,13 +112,16 @@ static inline struct dcache *cache_part(struct dcache *cache, size_t i)
 }
 
 struct txn txn_new(struct dcache *cache);
-struct txn txn_single(
-    struct dcache *cache); /* for a change of a single item that will be one: T7 */
+
+/* For a change of a single item, which will be one: T7. */
+struct txn txn_single(struct dcache *cache);
+
 int txn_begin(struct txn *txn);
 int txn_commit(struct txn *txn);
-void txn_about(struct txn *txn, const struct dcache_value *key,
-               int raw); /* as stored, until the end */
 void txn_end(struct txn *txn);
+
+/* Before the commit: no other key is changed (M8). The key is as stored, and lives until txn_end(). */
+void txn_about(struct txn *txn, const struct dcache_value *key, int raw);
 
 /* T5: whether SQLite has rolled everything back by itself. */
 bool txn_is_aborted(struct txn *txn);

@@ -416,7 +416,7 @@ static int peekitem_obstructed(struct place *p)
                    VALUE(large('l')));
 }
 
-static int peek(struct place *p)
+static int peek_first(struct place *p)
 {
     struct dcache_entry entry;
 
@@ -692,7 +692,7 @@ const struct scenario scenarios[] = {
     {"get: not there", NULL, get_small, DCACHE_NOT_FOUND, READS},
     {"contains", large_k, contains, 0, READS},
     {"get_many", several, get_many, 0, READS},
-    {"peek", queue_of_files, peek, 0, READS},
+    {"peek", queue_of_files, peek_first, 0, READS},
     {"check: look", damaged, check_only, 0, READS | BROKEN},
     {"iterate", several, iterate, 0, READS},
     {"iterate: keys alone", several, iterate_keys, 0, READS},

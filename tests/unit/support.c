@@ -356,13 +356,25 @@ void must_push(dcache *c, const char *prefix, enum dcache_side side, int64_t val
     assert_int_equal(dcache_push(c, prefix, side, INT(value), NULL, NULL), 0);
 }
 
+static int64_t number_of(int rc, struct dcache_entry *entry)
+{
+    int64_t value = rc == 0 ? entry->value.integer : -1;
+
+    assert_true(rc == 0 || rc == DCACHE_NOT_FOUND);
+    dcache_entry_clear(entry);
+    return value;
+}
+
 int64_t pull(dcache *c, const char *prefix, enum dcache_side side)
 {
     struct dcache_entry entry;
-    int rc = dcache_pull(c, prefix, side, NULL, &entry);
-    int64_t value = rc == 0 ? entry.value.integer : -1;
 
-    assert_true(rc == 0 || rc == DCACHE_NOT_FOUND);
-    dcache_entry_clear(&entry);
-    return value;
+    return number_of(dcache_pull(c, prefix, side, NULL, &entry), &entry);
+}
+
+int64_t peek(dcache *c, const char *prefix, enum dcache_side side)
+{
+    struct dcache_entry entry;
+
+    return number_of(dcache_peek(c, prefix, side, NULL, &entry), &entry);
 }

@@ -67,9 +67,10 @@ int count_descriptors(void);
 bool get_is(dcache *cache, const struct dcache_value *key, const struct dcache_value *value);
 bool value_equals(const struct dcache_value *a, const struct dcache_value *b);
 
-/* Numbers in queues: one that is pushed, and the one that is pulled, -1 when the queue is empty. */
+/* Numbers in queues: one that is pushed, and the one that is pulled or looked at, -1 when the queue is empty. */
 void must_push(dcache *cache, const char *prefix, enum dcache_side side, int64_t number);
 int64_t pull(dcache *cache, const char *prefix, enum dcache_side side);
+int64_t peek(dcache *cache, const char *prefix, enum dcache_side side);
 
 /* A get that is expected to succeed; the caller clears the entry. */
 struct dcache_entry got(dcache *cache, const struct dcache_value *key);

@@ -31,17 +31,6 @@ static int64_t pushed(dcache *c, enum dcache_side side)
     return key.integer;
 }
 
-static int64_t peek(dcache *c, const char *prefix, enum dcache_side side)
-{
-    struct dcache_entry entry;
-    int rc = dcache_peek(c, prefix, side, NULL, &entry);
-    int64_t value = rc == 0 ? entry.value.integer : -1;
-
-    assert_true(rc == 0 || rc == DCACHE_NOT_FOUND);
-    dcache_entry_clear(&entry);
-    return value;
-}
-
 static bool is_known(dcache *c, const char *prefix)
 {
     struct ends ends = {.prefix = prefix};
@@ -103,7 +92,7 @@ static void what_is_in_sqlite_is_pulled_there(void **state)
 static void of_a_queue_that_is_behind_the_ends_are_known(void **state)
 {
     dcache *c = open_hot(state);
-    uint64_t commits;
+    uint64_t commits = 0;
 
     for (int n = 1; n <= 3; n++)
         must_push(c, "q", DCACHE_BACK, n);
@@ -112,13 +101,15 @@ static void of_a_queue_that_is_behind_the_ends_are_known(void **state)
         assert_int_equal(shared_lock(&c->store->shared, os_deadline(5)), 0); /* no helper either */
         must_push(c, "q", DCACHE_BACK, n);
         assert_true(memtable_dirty(&c->store->shared) > 0);
-        commits = watch_commits(&c->store->watch) >> 32;
+        commits -= watch_commits(&c->store->watch) >> 32;
         shared_unlock(&c->store->shared);
         assert_int_equal(pull(c, "q", DCACHE_FRONT), n - 3);
-        assert_true((watch_commits(&c->store->watch) >> 32) - commits <= 1 + (n == 4));
+        commits += watch_commits(&c->store->watch) >> 32;
         assert_int_equal(memtable_dirty(&c->store->shared), 0);
         assert_true(is_known(c, "q"));
     }
+    assert_in_range(commits, 37,
+                    37 + 10); /* a helper may come in between, each 20 ms; else it is 74 */
     must_push(c, "q", DCACHE_FRONT, 0);
     assert_int_equal(pull(c, "q", DCACHE_BACK), 40);
     assert_int_equal(pull(c, "q", DCACHE_FRONT), 0);
